@@ -13,7 +13,7 @@ from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
 from roofcube.plot.drawing.rows import Rows
 from roofcube.vocabulary import DIMS, INFEASIBLE, sense_of
-from roofcube.wording import sentence, short, with_unit
+from roofcube.wording import listed, sentence, short, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -252,8 +252,8 @@ class _Grid:
         """Return where the best value is; of a flag, which meaning is most frequent."""
         if self._meanings:
             codes, counts = np.unique(self._known, return_counts=True)
-            most = self._meanings[int(codes[np.argmax(counts)])]
-            return f"{sentence(self.long_name)}: most often {most}"
+            most = [self._meanings[int(code)] for code in codes[counts == counts.max()]]
+            return f"{sentence(self.long_name)}: most often {listed(most, most=2)}"
         best = float(np.nanmin(self.values) if self._sense == "min" else np.nanmax(self.values))
         names = [", ".join(filter(None, (column, row))) for row in self._row_names for column in self._column_names]
         end, where = "Lowest" if self._sense == "min" else "Highest", tables.holders(names, self.values.ravel(), best)

@@ -13,7 +13,7 @@ from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segme
 from roofcube.plot.drawing.tables import array_of, label_texts, long_name, scale_of
 from roofcube.sweep.questions import best, context_of, senses_of
 from roofcube.vocabulary import DIMS
-from roofcube.wording import distinct_texts, percent, with_unit
+from roofcube.wording import distinct_texts, listed, percent, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ __all__ = ["map"]
 
 MOST = 2500  # cells above which the map is an image, without tooltips
 WRITTEN = 300  # cells with their winner's margin written in
+LETTERS = 110  # of a title that does not wrap
 NAMED = 12  # winners with a colour of their own
 PIXELS = 1000  # of an image along an axis whose cells differ in width
 
@@ -128,7 +129,7 @@ def map(  # noqa: A001  the name of a figure
     title = (
         _range_of(values[known].max(axis=-1) * sign * factor, words, unit)
         if counts and not rivals
-        else f"{shown[0]} wins {percent(counts[shown[0]] / known.sum())} of the map: {words}"
+        else _won(names, np.where(margin == 0, -1, first), known, words)
         if counts
         else "Nothing is known here"
     )
@@ -153,6 +154,19 @@ def _names(answer: xr.Dataset, dim: str) -> list[str]:
 def _range_of(values: np.ndarray[Any, Any], words: str, unit: str) -> str:
     low, high = (with_unit(float(end), unit) for end in (values.min(), values.max()))
     return f"{words[0].upper()}{words[1:]}: {low}" + (f" to {high}" if high != low else "")
+
+
+def _won(names: list[str], ahead: np.ndarray[Any, Any], known: np.ndarray[Any, Any], words: str) -> str:
+    """Say who wins most cells, all where several win as many; a cell where the first two are level is nobody's."""
+    counts = np.bincount(ahead[ahead >= 0], minlength=len(names))
+    level = percent((known.sum() - counts.sum()) / known.sum())
+    if not counts.any():
+        return f"Level in {level} of the map: {words}"
+    most = [names[place] for place in np.flatnonzero(counts == counts.max())]
+    wins, each = ("wins", "") if len(most) == 1 else ("win", " each")
+    said = f"{listed(most, most=2)} {wins} {percent(counts.max() / known.sum())} of the map{each}"
+    whole = f"{said}, level in {level}: {words}" if counts.sum() < known.sum() else f"{said}: {words}"
+    return whole if len(whole) <= LETTERS else f"{said}: {words}"
 
 
 def _rivals(sizes: dict[str, int], x: str, y: str) -> str | None:

@@ -231,10 +231,10 @@ def _title(name: str, cube: xr.Dataset, table: tables.Columns, throughput: str) 
     measured["quality"] = measured[f"quality {name}"]
     table = tables.believed(cube, measured, (throughput,))
     ratio = table[f"measured {name}"] / table[f"predicted {name}"]
-    top = int(np.nanargmax(ratio))
     where = "At the best batch" if name == BEST else f"At equal batch ({name})"
-    middle, highest = percent(float(np.nanmedian(ratio))), percent(float(ratio[top]))
-    return f"{where}: median efficiency {middle}, highest {highest} ({table['platform'][top]})"
+    middle, highest = float(np.nanmedian(ratio)), float(np.nanmax(ratio))
+    first = tables.holders(table["platform"], ratio, highest)
+    return f"{where}: median efficiency {percent(middle)}, highest {percent(highest)} ({first})"
 
 
 def _notes(choices: dict[str, dict[str, Any]], scope: str, *, published: bool) -> list[str]:

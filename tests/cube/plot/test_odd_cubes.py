@@ -399,6 +399,37 @@ def test_a_title_counts_all_that_share_the_best_value():
     assert "1k inputs/s (TX2 and 1 other)" in drawn
 
 
+@pytest.fixture(scope="module")
+def level():
+    """Two boards that are alike."""
+    boards = [rc.hypothetical(name=name, peak_compute=1e12, memory_bandwidth=8e9) for name in ("Alpha", "Beta")]
+    cube = rc.predict(rc.inputs("mnist", platforms=boards, precision="INT8", batch=[1, 2]))
+    speed = cube.predicted_throughput * 0.5
+    return cube.assign(measured_throughput=speed, n_rows=speed.notnull().astype("i4"))
+
+
+def test_a_title_names_nobody_who_is_only_level(level):
+    title = rendered(rc.plot.map(level, "topology", "pruning")).title.text
+    assert title.startswith("Level in 100 % of the map: ")
+    faster = level.predicted_throughput.where((level.platform != "Beta") | (level.pruning < 100), 1.0, drop=False)
+    ahead = level.assign(predicted_throughput=faster.where(faster != 1.0, level.predicted_throughput * 2))
+    part = rendered(rc.plot.map(ahead, "topology", "pruning")).title.text
+    assert part.startswith("Beta wins 25.0 % of the map, level in 75.0 %: ")
+    split = level.predicted_throughput * xr.where((level.platform == "Beta") == (level.pruning < 50), 2.0, 1.0)
+    both = rendered(rc.plot.map(level.assign(predicted_throughput=split), "topology", "pruning")).title.text
+    assert both.startswith("Alpha and Beta win 50.0 % of the map each: ")
+    assert rendered(rc.plot.efficiency(level)).title.text.endswith("highest 50.0 % (Alpha and 1 other)")
+
+
+def test_meanings_that_are_as_frequent_are_all_told():
+    flags = {"flag_values": np.array([0, 1], "i1"), "flag_meanings": "compute memory", "long_name": "what limits"}
+    cube = xr.Dataset(
+        {"bound": (("platform", "topology"), np.array([[0, 1], [1, 0]], "i1"), flags)},
+        {"platform": ["A", "B"], "topology": ["x", "y"]},
+    )
+    assert rendered(rc.plot.heatmap(cube, variable="bound")).title.text == "What limits: most often compute and memory"
+
+
 # what was measured ----------------------------------------------------------------------------------------------------
 
 
