@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube import datasets
-from roofcube.labels import KEY_COLUMNS
+from roofcube.labels import KEY_COLUMNS, whole_flags
 from roofcube.measured.efficiency import efficiency
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.model.offered import is_offered
@@ -17,7 +17,7 @@ from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
 from roofcube.page.subject import own_figures
-from roofcube.plot.drawing.tables import accuracy_of, threaded
+from roofcube.plot.drawing.tables import accuracy_of, possible, threaded
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
 from roofcube.vocabulary import BOUNDS, CONFIGURATION, FINDINGS, INFEASIBLE, QUALITY
@@ -457,11 +457,7 @@ def efficient(subject: Subject) -> Section:
         f"{counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
         f"half of them lie between {percent(float(np.quantile(ratios, 0.25)))} and "
         f"{percent(float(np.quantile(ratios, 0.75)))}. "
-        + (
-            f"{counted(impossible, 'impossible cell')} {'is' if impossible == 1 else 'are'} left out. "
-            if impossible
-            else ""
-        )
+        + (f"{_left_out(impossible)} " if impossible else "")
         + (
             f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: "
             f"{words.ABOVE[subject.model]}"
@@ -525,14 +521,14 @@ def powered(subject: Subject) -> Section:
     energy = cube["energy_per_input"].where(np.isfinite(cube["energy_per_input"]) & (cube["energy_per_input"] > 0))
     if not bool(energy.notnull().any()):
         return _empty_section(key, heading, "Power and throughput were never measured together in this cube.")
-    low, high = float(energy.min()), float(energy.max())
-    ends = quantity(low, "J"), quantity(high, "J")
-    span = f"spans {ends[0]} to {ends[1]}, a factor of {short(high / low)}" if ends[0] != ends[1] else f"is {ends[0]}"
+    believed = _possible_energy(cube, energy)
     spanned = (
         f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy "
-        f"per input is that power divided by the throughput measured: it {span}."
+        f"per input is that power divided by the throughput measured{_span_of(believed)}."
     )
-    see = [" ".join(filter(None, (spanned, _energy_over_batch(energy)))), _doubtful_power(subject)]
+    impossible = int(energy.notnull().sum() - believed.notnull().sum())
+    see = [" ".join(filter(None, (spanned, _left_out(impossible), _energy_over_batch(believed))))]
+    see.append(_doubtful_power(subject))
     metered = "Boards were metered at different points and with different meters, so absolute watts compare poorly "
     beware = f"{metered}between platforms. " if _platforms_of(known) > 1 else ""
     beware += "The base of a development board is not that of a product."
@@ -546,6 +542,28 @@ def powered(subject: Subject) -> Section:
         what = f"Power of {platforms} over time, samples that cannot be true marked"
         parts.append(draw(subject.traces, "power_trace", what))
     return _section(key, heading, [text for text in see if text], beware, parts)
+
+
+def _possible_energy(cube: xr.Dataset, energy: xr.DataArray) -> xr.DataArray:
+    """Take the energies of which the physics gate finds power and throughput possible."""
+    if "quality" not in cube:
+        return energy
+    return energy.where(possible(cube, whole_flags(cube["quality"]), ("power_full", "measured_throughput")))
+
+
+def _span_of(energy: xr.DataArray) -> str:
+    if not bool(energy.notnull().any()):
+        return ""
+    low, high = float(energy.min()), float(energy.max())
+    ends = quantity(low, "J"), quantity(high, "J")
+    if ends[0] == ends[1]:
+        return f": it is {ends[0]}"
+    return f": it spans {ends[0]} to {ends[1]}, a factor of {short(high / low)}"
+
+
+def _left_out(impossible: int) -> str:
+    cells = counted(impossible, "impossible cell")
+    return f"{cells} {'is' if impossible == 1 else 'are'} left out." if impossible else ""
 
 
 def _energy_over_batch(energy: xr.DataArray) -> str:

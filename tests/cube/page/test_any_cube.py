@@ -25,6 +25,7 @@ from roofcube.page.figures import draw
 from roofcube.page.selection import MANY, MOST, ROWS, selection_of
 from roofcube.page.subject import subject_of
 from roofcube.sweep.low_ends import at_low_ends
+from roofcube.vocabulary import QUALITY, attributes
 
 CUBES = ("hypothetical", "calibrated", "own_task", "own_dim", "merged", "one_platform", "two_models", "measured_only")
 
@@ -133,6 +134,16 @@ def test_energy_over_batches_is_told_as_it_is(energies, words):
     told = sections.powered(subject_of(hand_made(energies), None))
     assert words in told.see[0]
     assert ("batch" in told.see[0]) == ("batch" in words)
+
+
+def test_energies_that_are_impossible_are_left_out_and_counted():
+    quality = np.array([[0, 0], [0, QUALITY["power_unit_off"]]], "i4")
+    cube = hand_made([[2.0, 1.0], [4.0, 4000.0]], quality=(("platform", "batch"), quality, attributes("quality")))
+    told = sections.powered(subject_of(cube, None)).see[0]
+    assert "it spans 1 J to 4 J, a factor of 4. 1 impossible cell is left out. A large batch lowers it" in told
+    quality[:] = QUALITY["power_unit_off"]
+    none = sections.powered(subject_of(cube.assign(quality=cube.quality.copy(data=quality)), None)).see[0]
+    assert none.endswith("divided by the throughput measured. 4 impossible cells are left out.")
 
 
 @pytest.mark.parametrize("platforms", [(1,), (1, 2)])
