@@ -42,10 +42,11 @@ def is_cube(name: str) -> bool:
     InvalidDataError
         If it is a file that is no cube.
     """
-    if not name.endswith(CUBES) and Path(name).suffix and Path(name).exists():
+    suffix = Path(name).suffix  # completion of a shell ends the name of a folder with a slash
+    if suffix not in ("", *CUBES) and Path(name).exists():
         msg = f"`task`: expected a task, or a cube in a file that ends in .nc or .zarr, got {name!r}; name one of those"
         raise InvalidDataError(msg)
-    return name.endswith(CUBES)
+    return suffix in CUBES
 
 
 def cube_of(task: str) -> xr.Dataset:

@@ -76,6 +76,13 @@ def test_report_takes_a_title_and_tells_its_file_as_json(run, tmp_path):
     assert "<h1>Boards &lt;b&gt;for&lt;/b&gt; us</h1>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+def test_a_store_is_named_with_the_slash_that_a_shell_adds(run):
+    rc.save(rc.predict(rc.inputs("mnist", platforms="NCS2", batch=1)), "cube.zarr")
+    answers = [run("best", name, "--for", "predicted_throughput") for name in ("cube.zarr", "cube.zarr/")]
+    assert [one.exit_code for one in answers] == [0, 0], answers[1].output
+    assert len({one.output for one in answers}) == 1
+
+
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_answers_as_json_too(command):
     assert any("--json" in option.opts for option in main.commands[command].params)
