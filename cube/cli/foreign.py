@@ -136,7 +136,10 @@ def column_map(option: str, said: Sequence[str]) -> dict[str, str]:
         if not equals or not name.strip():
             msg = f"`{option}`: expected NAME=VALUE, got {one!r}; write it like {option} platform=mine"
             raise InvalidDataError(msg)
-        found[name.strip()] = value.strip()
+        name, value = name.strip(), value.strip()
+        if found.setdefault(name, value) != value:
+            msg = f"`{option}`: expected one value of {name!r}, got {found[name]!r} and {value!r}; give it once"
+            raise InvalidDataError(msg)
     return found
 
 

@@ -99,6 +99,11 @@ def test_wrong_options_and_files_are_one_message(run, tmp_path):
     assert "`--column`: expected NAME=VALUE, got 'model'" in result.output
     with pytest.raises(InvalidDataError, match="`--constant`: expected NAME=VALUE, got '=x'"):
         column_map("--constant", ["=x"])
+    with pytest.raises(
+        InvalidDataError, match="`--constant`: expected one value of 'mode', got 'a' and 'b'; give it once"
+    ):
+        column_map("--constant", ["mode=a", "mode = b"])
+    assert column_map("--constant", ["mode=a", "mode=a"]) == {"mode": "a"}
     (tmp_path / "rows.csv").write_text(HEADER + GOOD.replace("500", "fast").replace(",8,", ",eight,"))
     told = run("rows.csv").output
     assert "rows.csv: 2 faults\n  row 3, column 'throughput_compute_per_s': got 'fast'" in told
