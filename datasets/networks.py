@@ -10,7 +10,7 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical, plain_label
 from roofcube.datasets.forms.faults import Fault, check_no_faults
-from roofcube.datasets.forms.fields import decimal_of, kind_of, plain_number
+from roofcube.datasets.forms.fields import MISSING, decimal_of, kind_of, plain_number
 from roofcube.datasets.forms.reading import (
     Sheet,
     check_keys,
@@ -343,15 +343,21 @@ def _check_agree(
 
 def _filled(values: pl.Series, other: pl.Series) -> pl.Series:
     """Take from another column what one does not say: a network gives its operations in one of several."""
-    if values.dtype != pl.String:
-        return pl.select(pl.coalesce(values, other)).to_series()
-    blank = values.is_null() | (values.str.strip_chars() == "")
-    return pl.select(pl.when(blank).then(other.cast(pl.String)).otherwise(values)).to_series()
+    given = _without_missing(values)
+    other = other.cast(pl.String) if given.dtype == pl.String else other
+    return pl.select(pl.coalesce(given, other)).to_series()
+
+
+def _without_missing(column: pl.Series) -> pl.Series:
+    """Make null what a text says in words, such as `n/a`, that it does not give."""
+    if column.dtype != pl.String:
+        return column
+    return column.set(column.str.strip_chars().str.to_lowercase().is_in(MISSING), None)
 
 
 def _number_column(sheet: Sheet, name: str) -> tuple[pl.Series, list[Fault]]:
-    """Read a column of numbers; what is none is null, and told."""
-    column = sheet.frame[name]
+    """Read a column of numbers; what is none is null, and told unless it says that there is no value."""
+    column = _without_missing(sheet.frame[name])
     if column.dtype == pl.String:
         values = column.str.strip_chars().cast(pl.Float64, strict=False)
     elif column.dtype.is_numeric():
@@ -362,7 +368,7 @@ def _number_column(sheet: Sheet, name: str) -> tuple[pl.Series, list[Fault]]:
     faults = [
         Fault(row, name, f"got {text!r}; expected a number; write {plain_number(str(text), name) or 'a plain one'}")
         for row, value, text in zip(sheet.rows, values.to_list(), column.to_list(), strict=True)
-        if value is None and text is not None and str(text).strip()
+        if value is None and text is not None
     ]
     return values, faults
 

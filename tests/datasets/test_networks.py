@@ -318,6 +318,25 @@ def test_a_network_may_say_its_operations_in_either_of_two_columns(kind):
     assert rc.read_network(table)["ops"].to_list() == [1e9, 2e9]
 
 
+@pytest.mark.parametrize("missing", ["-", "NA", " n/a ", "Null", "nan", "—"])
+@pytest.mark.parametrize("column", ["activations", "mactivations"])
+def test_a_count_that_is_not_given_is_no_fault_in_whatever_thousands(missing, column, tmp_path):
+    (tmp_path / "nets.csv").write_text(
+        f"topology,gmacs,gops,mparams,{column}\nA,4.11,{missing},25.56,{missing}\nB,{missing},8.22,25.56,11\n",
+        encoding="utf-8",
+    )
+    table = rc.read_network(tmp_path / "nets.csv")
+    assert table["ops"].to_list() == [8.22e9, 8.22e9]
+    assert table["activations"].to_list() == [None, 11e6 if column == "mactivations" else 11.0]
+    ops = pl.DataFrame({"topology": ["A"], "ops": [missing], "gmacs": ["4.11"], "params": ["1e6"]})
+    assert rc.read_network(ops)["ops"].item() == 8.22e9
+
+
+def test_a_count_that_must_be_given_is_told_where_it_is_not():
+    with pytest.raises(InvalidDataError, match="row 0, column 'gmacs': as 'ops': got nothing"):
+        rc.read_network({"topology": ["A"], "gmacs": ["-"], "mparams": ["25.6"]})
+
+
 @pytest.mark.parametrize("value", [True, date(1979, 5, 27)])
 def test_what_is_no_number_is_not_read_as_one(value):
     table = pl.DataFrame({"topology": ["N"], "params": [1e6], "gmacs": [value]})
