@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "PER_MINUTE",
     "QUANTITIES",
     "SPARSE_PEAK",
     "UNITS",
@@ -88,10 +89,22 @@ LONG = {
     **dict.fromkeys(("h", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("day", "days"), 86400.0),
 }
+# rates a minute by their initials, with the prefixes that they have
+PER_MINUTE = {
+    prefix + one: factor / 60.0
+    for one in ("TPM", "RPM", "QPM", "FPM", "IPM")
+    for prefix, factor in (("", 1.0), ("k", 1e3), ("M", 1e6))
+}
 # units that take no prefix
 WHOLE = {
     "s": {**LONG, "millis": 1e-3, "micros": 1e-6, "nanos": 1e-9},
-    "1/s": {"1/ms": 1e3, "1/us": 1e6, "1/ns": 1e9, **{f"1/{time}": 1 / seconds for time, seconds in LONG.items()}},
+    "1/s": {
+        "1/ms": 1e3,
+        "1/us": 1e6,
+        "1/ns": 1e9,
+        **{f"1/{time}": 1 / seconds for time, seconds in LONG.items()},
+        **PER_MINUTE,
+    },
     "%": {"1": 100.0, "fraction": 100.0, "ratio": 100.0, "share": 100.0},
 }
 PREFIXES = {

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from roofcube.datasets.networks import PREFIXES, QUANTITY
-from roofcube.datasets.quantities import LONG, UNITS, factor_of, spelling_in
+from roofcube.datasets.quantities import LONG, PER_MINUTE, UNITS, factor_of, spelling_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,9 @@ CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 AROUND = " _,;:=|.#-()[]{}<>"
 # minutes and hours, unless they are a minimum or a letter: only where a head ends in them
 DOUBTFUL = ("min", "h", "day")
+# initials of rates are so only where nothing but words about the figure stands behind: IPM is a kind of mapping too
+INITIALS = {one.casefold() for one in PER_MINUTE}
+OF_FIGURE = re.compile(r"p?\d+|mean|avg|average|median|std|max|maximum|peak|total", re.IGNORECASE)
 QUANTITIES_OF_UNITS = ("op/s", "B/s", "B", "W", "J", "op", "s", "1/s")
 # quantity → prefixes with which heads have its units, in whatever case: `nw` is a network, `pw` a kind of layer
 PREFIXED = {
@@ -51,6 +54,14 @@ SPELT = {
     },
     **dict.fromkeys((*LONG, "%", "percent", "pct"), False),
     **dict.fromkeys(("millis", "micros", "nanos"), True),
+    **dict.fromkeys(("amps", "amperes", "volts"), False),
+    **{prefix + one: True for prefix in ("milli", "micro", "kilo") for one in ("amps", "amperes", "volts")},
+}
+# case counts: kv is a cache, ma a moving mean
+ELECTRIC = {prefix + one for prefix in ("m", "u", "µ", "μ", "k") for one in "AV"}
+ELECTRIC_NAMES = {
+    name: {one, *(each.casefold() for each in ELECTRIC if each.casefold().endswith(one))}
+    for name, one in (("current", "a"), ("voltage", "v"))
 }
 # what a rate may count that is not one input
 NO_INPUTS = re.compile(
@@ -121,24 +132,40 @@ def unit_in_head(name: str, own: str) -> HeadUnit | None:
     for word in words:
         parts += [word] if _read(word, own) or _is_other(word, own) else CAPITALS.split(word)
     units = []
-    for before, part in zip(["", *parts], parts, strict=False):
+    for place, (before, part) in enumerate(zip(["", *parts], parts, strict=False)):
         unit = _read(part, own)
-        doubtful = part.isdigit() or (part.casefold() in DOUBTFUL and part.casefold() != last)
         of_number = before.isdigit() and not own.endswith("/s")
+        doubtful = _is_doubtful(part, parts[place + 1 :], last)
         if unit is not None and not doubtful and not (unit.factor is None and of_number):
             units.append(unit)
-    units = [unit for unit in units if unit.written.casefold() not in DOUBTFUL] or units
+    units = _likeliest(units)
     unit = units[-1] if units else _of_another(parts, last, own)
     multiple = _multiple(rest, parts, own)
     return HeadUnit(f"{multiple} {unit.written if unit else ''}".strip(), None) if multiple else unit
 
 
+def _is_doubtful(part: str, behind: Sequence[str], last: str) -> bool:
+    """Tell what is read as a unit, but is a number, a minimum, or initials that words follow."""
+    folded = part.casefold()
+    followed = folded in INITIALS and not all(OF_FIGURE.fullmatch(word) for word in behind)
+    return part.isdigit() or (folded in DOUBTFUL and folded != last) or followed
+
+
+def _likeliest(units: list[HeadUnit]) -> list[HeadUnit]:
+    return [unit for unit in units if unit.written.casefold() not in {*DOUBTFUL, *INITIALS}] or units
+
+
 def _of_another(parts: Sequence[str], last: str, own: str) -> HeadUnit | None:
-    """Find a unit of another quantity: with a prefix anywhere, without one at the end, if no number stands before."""
+    """Find a unit of another quantity: with a prefix anywhere, without one at the end, if no number stands before.
+
+    Of watts they may also be amperes and volts behind their names, in any case.
+    """
     for before, part in zip(["", *parts], parts, strict=False):
+        if own == "W" and part.casefold() in ELECTRIC_NAMES.get(before.casefold(), ()):
+            return HeadUnit(part, None)
         if not _is_other(part, own) or before.isdigit() or {part, part.casefold()} & STROKED:
             continue
-        if SPELT[part.casefold()] or (part.casefold() == last and own != "%" and part != "S"):
+        if part in ELECTRIC or SPELT[part.casefold()] or (part.casefold() == last and own != "%" and part != "S"):
             return HeadUnit(part, None)
     return None
 
@@ -189,7 +216,7 @@ def _in_brackets(text: str, own: str) -> HeadUnit | None:
     whole = _read(re.sub(r"\s+", "", text), own)
     if whole is not None:
         return whole
-    units = [unit for word in told if (unit := _read(word, own)) is not None]
+    units = _likeliest([unit for word in told if (unit := _read(word, own)) is not None])
     return units[0] if units else HeadUnit(text, None) if told else None
 
 
@@ -231,12 +258,14 @@ def _rate(word: str, counted: str, time: str) -> HeadUnit:
 
 
 def _is_unit(word: str) -> bool:
-    return word.casefold() not in DOUBTFUL and any(spelling_in(unit, word) for unit in QUANTITIES_OF_UNITS)
+    known = word.casefold() not in DOUBTFUL and any(spelling_in(unit, word) for unit in QUANTITIES_OF_UNITS)
+    return known or word in ELECTRIC
 
 
 def _is_other(word: str, own: str) -> bool:
     """Tell a unit of another quantity than `own`."""
-    return word.casefold() in SPELT and word.casefold() not in NO_UNITS and spelling_in(own, word) is None
+    known = word in ELECTRIC or (word.casefold() in SPELT and word.casefold() not in NO_UNITS)
+    return known and spelling_in(own, word) is None
 
 
 # counts of networks ---------------------------------------------------------------------------------------------------

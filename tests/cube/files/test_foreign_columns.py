@@ -306,6 +306,8 @@ KITE = {"platform": ["Kite"], "device_class": ["NPU"], "precision": ["INT8"]}
         ),
         ("power_milli_watt", "power_full_w", "milliwatt"),
         ("ktok/second", "throughput_compute_per_s", "ktok/s"),
+        *((head, "throughput_compute_per_s", "TPM") for head in ("TPM", "tpm_p50", "throughputTPM", "rate (TPM)")),
+        *((head, "throughput_compute_per_s", head) for head in ("RPM", "QPM", "IPM", "FPM", "kTPM")),
     ],
 )
 def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
@@ -322,6 +324,9 @@ def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
         ("samples/day", "throughput_compute_per_s", "1/day"),
         ("kimages/min", "throughput_compute_per_s", "kimages/min"),
         ("latency_w", "latency_compute_s", "w"),
+        *((head, "power_full_w", head.split("_")[-1]) for head in ("current_mA", "supply_mV", "kV", "µA", "volts")),
+        *((head, "power_full_w", head.split("_")[-1]) for head in ("current_ma", "current_A", "voltage_V", "amps")),
+        *((head, "throughput_compute_per_s", head) for head in ("mA", "mA/inference")),
         *((f"t ({one})", "latency_compute_s", one) for one in ("1e-6 s", "10^-3 s", "10⁻³ s", "s x 1000")),
         *((f"t ({one})", "throughput_compute_per_s", one) for one in ("thousand img/s", "10^3 img/s", "1,000 img/s")),
         ("t (millions of inferences/s)", "throughput_compute_per_s", "millions of inferences/s"),
@@ -356,6 +361,14 @@ def test_units_of_other_quantities_and_powers_of_ten_are_not_taken_in_silence(he
             for head in ("fps", "superfast", "samplesPerSec", "img/s", "tput (tok/s)")
         ),
         *((head, "top1_percent") for head in ("Top-1", "Top 1 (%)", "acc@1 (val)")),
+        # no initials of a rate, no amperes, no volts
+        *((head, "throughput_compute_per_s") for head in ("IPM throughput", "TPM module fps", "(IPM, img/s)", "B")),
+        *((head, "latency_compute_s") for head in ("RPM", "model_A", "A", "V", "V100", "platform_V", "latency AMP")),
+        *((head, "latency_compute_s") for head in ("kv_cache", "latency_MA", "mv2", "time at 500 mA", "current A")),
+        *(
+            (head, "power_full_w")
+            for head in ("current power", "power at 12 V", "power at 500 mA", "power_MA", "model_A")
+        ),
     ],
 )
 def test_base_units_and_letters_within_words_pass(head, column):
