@@ -69,8 +69,9 @@ NO_INPUTS = re.compile(
 )
 # powers of ten at a unit: 1e-6 s, 10^3 img/s, s x 1000
 MULTIPLE = re.compile(
-    r"(?<![\w.])[x×*·]?\s*1(?:\.0*)?[eE][-+]?\d+(?!\w)|(?<!\w)10\s*(?:(?:\^|\*\*)[\s{(]*[-+]?\d+|[⁻⁺]?[⁰¹²³⁴-⁹]+)|"
-    r"(?<!\d)(?<!\d\s)(?:(?<![^\W_])[xX]|[×*·])\s*10+(?!\w)|(?<![\w.])10{3,}\s*[x×*·](?!\s*\d)"
+    r"(?<![\w.])[x×*·]?\s*1(?:\.0*)?[eE][-+]?\d+(?!\w)|"
+    r"(?<!\w)(?:[xX×*·]\s*)?10\s*(?:(?:\^|\*\*)[\s{(]*[-+]?\d+|[⁻⁺]?[⁰¹²³⁴-⁹]+)|"
+    r"(?<!\d)(?<!\d\s)(?:(?<![^\W_])[xX]|[×*·])\s*10+(?![\w⁻⁺]|\s*(?:\^|\*\*))|(?<![\w.])10{3,}\s*[x×*·](?!\s*\d)"
 )
 THOUSAND = re.compile(r"10{0,2}(?:[,. ]?0{3})+\s+(.*)")
 THOUSANDS = re.compile(r"(?:thousand|mio|million|billion|trillion)(s?)|kilo|mega|giga|tera", re.IGNORECASE)
@@ -96,8 +97,22 @@ SPELT_OUT = {
 PER_TIME = re.compile(
     r"/\s*(?:s|secs?|seconds?|ms|us|µs|ns|min|minutes?|h|hours?|cycles?|clk)(?![^\W_])", re.IGNORECASE
 )
-COUNTED = "macs?|madds?|ops?|flops?|params?|parameters?|weights?|elements?|activations?|acts?|bytes?"
+# what is of a batch, unless of one input or of an element of the batch
+PER_BATCH = re.compile(
+    r"(?:/|\bper)[\s_-]*(?:mini[\s_-]*)?batch(?:es)?(?![^\W_])"
+    r"(?![\W_]*(?:elem|item|sample|input|image|entry|row|(?:(?:of|size|batch|bs)[\W_]*)*1(?!\d)))",
+    re.IGNORECASE,
+)
+AT_BATCH = re.compile(
+    r"(?<![^\W_])(?:batch(?:[\s_-]*size)?|bs)[\s_=:-]*(?:of[\s_]*)?(?!0*1(?!\d))\d+(?![^\W_])", re.IGNORECASE
+)
+PER_INPUT = re.compile(
+    r"(?:/|\bper)[\s_-]*(?:inputs?|images?|img|samples?|inf|inferences?|frames?)(?![^\W_])", re.IGNORECASE
+)
+COUNTED = "macs?|madds?|fmas?|ops?|flops?|params?|parameters?|weights?|elements?|activations?|acts?|bytes?"
 COUNT = re.compile(rf"({'|'.join(map(re.escape, SCALES))})?({COUNTED}|b)?", re.IGNORECASE)
+TEN_TO = re.compile(r"10\s*(?:(?:\^|\*\*)[\s{(]*|(?=[⁻⁺⁰¹²³⁴-⁹]))")
+RAISED = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 BYTES = re.compile(r"[kmgt]i?b(its?)?", re.IGNORECASE)
 SHARES = re.compile(r"(top[15]|pruning)(_.*)?")
 IN_BYTES = ("activation_memory", "state")
@@ -290,8 +305,10 @@ def count_fault(name: str, column: str) -> str:
     quantity = target[2]
     if PER_TIME.search(_with_strokes(name)):
         return f"{name!r} seems to be a rate, {column!r} is a count of one input; give that, and rename it"
+    if quantity != "params" and _is_of_batch(_with_strokes(name)):
+        return f"{name!r} seems to be of a batch, {column!r} is a count of one input; give that, and rename it"
     for written, scale, what in _counts_told(name, quantity):
-        if what.startswith(("mac", "madd")) and quantity == "ops":
+        if what.startswith(("mac", "madd", "fma")) and quantity == "ops":
             return f"{name!r} seems to count MACs, of two operations each; map it to {target[1] + 'macs'!r}"
         if what.startswith("op") and quantity == "macs":
             return f"{name!r} seems to count operations, of which a MAC is two; map it to {target[1] + 'ops'!r}"
@@ -304,6 +321,10 @@ def count_fault(name: str, column: str) -> str:
     return ""
 
 
+def _is_of_batch(text: str) -> bool:
+    return PER_BATCH.search(text) is not None or (AT_BATCH.search(text) is not None and not PER_INPUT.search(text))
+
+
 def _counts_told(name: str, quantity: str) -> list[tuple[str, float | None, str]]:
     """List what a head says of a count: as it is written, in which thousands, and of what."""
     counts: list[tuple[str, float | None, str]] = []
@@ -312,8 +333,21 @@ def _counts_told(name: str, quantity: str) -> list[tuple[str, float | None, str]
     for text in BRACKETS.findall(name):
         told = [word for word in re.split(r"[\s,;]+", text) if word and not (ABOUT.fullmatch(word))]
         counts += [_read_count(word, quantity) or (text, None, "") for word in told]
-    words = [word for word in APART.split(BRACKETS.sub(" ", name)) if word]
-    words = [part for word in words for part in ([word] if _read_count(word, quantity) else CAPITALS.split(word))]
+    rest = BRACKETS.sub(" ", name)
+    counts += _counts_in_words(MULTIPLE.sub(" ", rest), quantity)
+    scales = {scale for _, scale, _ in counts} - {1.0}
+    for power in MULTIPLE.finditer(rest):
+        scale = _thousands(power[0])
+        counts.append((power[0].strip(), scale if not scales or scale in scales else None, ""))
+    return counts
+
+
+def _counts_in_words(text: str, quantity: str) -> list[tuple[str, float | None, str]]:
+    """List what a head says of a count outside brackets."""
+    counts: list[tuple[str, float | None, str]] = []
+    words: list[str] = []
+    for word in filter(None, APART.split(text)):
+        words += [word] if _read_count(word, quantity) or BYTES.fullmatch(word) else CAPITALS.split(word)
     for place, word in enumerate(words):
         count = _read_count(word, quantity)
         # a letter alone says thousands at either end only
@@ -321,7 +355,15 @@ def _counts_told(name: str, quantity: str) -> list[tuple[str, float | None, str]
             counts.append(count)
         elif BYTES.fullmatch(word):
             counts.append((word, None, ""))
-    return counts
+    # beside operations it says how they are counted: ops, FMA = 2
+    operations = any(what.startswith(("op", "flop")) for _, _, what in counts)
+    return [count for count in counts if not (operations and count[2].startswith("fma"))]
+
+
+def _thousands(power: str) -> float | None:
+    """Return the thousands of a count beside which a power of ten stands, whether this parts or multiplies it."""
+    digits, _, exponent = TEN_TO.sub("1e", power).translate(RAISED).casefold().partition("e")
+    return {0: 1.0, 3: 1e3, 6: 1e6, 9: 1e9, 12: 1e12}.get(abs(float(exponent or digits.count("0"))))
 
 
 def _read_count(word: str, quantity: str) -> tuple[str, float | None, str] | None:
