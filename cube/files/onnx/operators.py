@@ -167,7 +167,7 @@ def _vector(node: Node, kind: str, operations: int) -> Work:
         kind=kind, multiplies=False, read=read, written=written, vector_ops=operations,
         constants=sum(tensor.parameters for tensor in present if tensor.constant and tensor.element not in INDEX_TYPES),
         kernel=_kernel_window(node) if node.operator in WINDOWED else (1, 1),
-        stride=int((node.attributes.get("strides") or [1])[0]) if node.operator in WINDOWED else 1,
+        stride=node.largest_stride() if node.operator in WINDOWED else 1,
         activation_bits=next((tensor.bits for tensor in present if not tensor.constant), None),
     )  # fmt: skip
 

@@ -95,13 +95,13 @@ def _convolved(
     if groups < 1 or in_channels % groups or out_channels % groups:
         msg = f"its {groups} groups do not divide {in_channels} and {out_channels} channels"
         raise NotCountableError(msg)
-    strides = node.attributes.get("strides") or [1]
+    stride = node.largest_stride()
     if not weight.constant:
         # the kernel is an activation as well: a product without weights, at the places where it is laid
         places = from_size if kind == "conv_transpose" else to_size
         return [
             Work(
-                kind="matmul", runs=images, images=images, kernel=_plane(window), stride=int(strides[0]), groups=groups,
+                kind="matmul", runs=images, images=images, kernel=_plane(window), stride=stride, groups=groups,
                 in_channels=in_channels, out_channels=out_channels, source=from_size, target=places,
                 read=source.elements + weight.elements, written=node.output().elements, activation_bits=source.bits,
                 constants=constant_elements(bias),
@@ -111,7 +111,7 @@ def _convolved(
     return [
         Work(
             kind="depthwise" if depthwise else kind, runs=images, images=images, kernel=_plane(window),
-            stride=int(strides[0]), groups=groups, in_channels=in_channels, out_channels=out_channels,
+            stride=stride, groups=groups, in_channels=in_channels, out_channels=out_channels,
             source=from_size, target=to_size,
             weights=(weight,), params=weight.parameters, weight_bits=weight.bits, activation_bits=source.bits,
             constants=constant_elements(bias),

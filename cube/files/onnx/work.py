@@ -47,6 +47,10 @@ class Node:
         place = next((place for place, tensor in enumerate(self.outputs) if tensor is not None), 0)
         return self._known(self.outputs[place] if self.outputs else None, f"output {place}")
 
+    def largest_stride(self) -> int:
+        """Return the stride of the axis that skips most: the table of layers has one for all axes."""
+        return max(map(int, self.attributes.get("strides") or [1]))
+
     @staticmethod
     def _known(tensor: Tensor | None, what: str) -> Tensor:
         if tensor is None:

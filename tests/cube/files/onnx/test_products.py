@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import roofcube as rc
+from roofcube.datasets import layer_demands
 from roofcube.errors import InvalidDataError
 
 onnx = pytest.importorskip("onnx")
@@ -56,6 +57,21 @@ def test_transposed_convolutions_count_every_weight_at_every_place_of_their_inpu
     path = write(tmp_path, [node("ConvTranspose", ["x", "w"], ["y"], **attributes)], {"w": zeros(*w)}, x)
     assert counted(path) == (np.prod(w) * np.prod(x[2:]), np.prod(w))
     assert rc.read_network(path)["kind"].item() == "conv_transpose"
+
+
+@pytest.mark.parametrize(
+    ("x", "strides", "picked"),
+    [([8, 16, 16], [1, 2], 16 * 8), ([8, 16, 16], [2, 1], 16 * 8), ([8, 4, 16, 16], [1, 2, 2], 4 * 8 * 8)],
+)
+def test_a_stride_along_one_axis_skips_what_a_kernel_of_one_never_reads(tmp_path, x, strides, picked):
+    kernel = zeros(16, 8, *[1] * len(strides))
+    table = rc.read_network(write(tmp_path, [node("Conv", ["x", "w"], ["y"], strides=strides)], {"w": kernel}, [1, *x]))
+    assert table["stride"].item() == 2
+    assert layer_demands(table)["activations"].item() == (8 + 16) * picked
+    pool = node("MaxPool", ["x"], ["p"], kernel_shape=[1] * len(strides), strides=strides)
+    nodes = [pool, node("Conv", ["p", "w"], ["y"])]
+    table = rc.read_network(write(tmp_path, nodes, {"w": kernel}, [1, *x]))
+    assert layer_demands(table)["activations"].to_list() == [2 * 8 * picked, (8 + 16) * picked]
 
 
 def test_a_convolution_with_a_kernel_from_activations_has_no_parameters(tmp_path):
