@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from roofcube.files.onnx import contrib
+from roofcube.files.onnx.early import LIKE_FIRST, as_later
 from roofcube.files.onnx.operators import DATA_DEPENDENT, INDEX_TYPES
 from roofcube.files.onnx.tensors import SMALL, SMALL_FLOATS, Shape, Tensor, of_type, type_of
 from roofcube.files.onnx.values import RANDOM, computed
@@ -195,9 +196,24 @@ def _shapes(
         element = typed.element if typed is not None else element
         return [(shape, element) for shape in _contrib_shapes(node, attributes, inputs)]
     schema = _schema(node.op_type, opset)
-    if schema is None or not schema.has_type_and_shape_inference_function:
+    if schema is not None and schema.has_type_and_shape_inference_function:
+        return _infer(node, inputs, schema, opset)
+    if node.op_type in LIKE_FIRST:
         return [(first.shape if first is not None else None, element)]
-    return _infer(node, inputs, schema, opset)
+    return _infer_as_later(node, attributes, inputs, element)
+
+
+def _infer_as_later(
+    node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None], element: int
+) -> list[tuple[Shape | None, int]]:
+    """Infer what has no inference at the opset of the file as a later one does; no shape where none does."""
+    operator, taken, more = as_later(node.op_type, attributes, inputs)
+    schema = _schema(operator, SURROGATE_OPSET)
+    if schema is None or not schema.has_type_and_shape_inference_function:
+        return [(None, element) for _ in node.output]
+    names = [f"i{place}" if one is not None else "" for place, one in enumerate(taken)]
+    known = {name: value for name, value in more.items() if name in schema.attributes and value != []}
+    return _infer(helper.make_node(operator, names, node.output, **known), taken, schema, SURROGATE_OPSET)
 
 
 def _infer(

@@ -146,7 +146,7 @@ def _expand(inputs: Inputs, _attributes: Mapping[str, Any]) -> Array:
 SIMPLE: dict[str, Callable[[Inputs, Mapping[str, Any]], Any]] = {
     "Identity": _unary(np.asarray),
     "Gather": lambda inputs, attributes: np.take(inputs[0], inputs[1], axis=attributes.get("axis", 0)),
-    "Concat": lambda inputs, attributes: np.concatenate(inputs, axis=attributes["axis"]),
+    "Concat": lambda inputs, attributes: np.concatenate(inputs, axis=attributes.get("axis", 1)),
     "Slice": _slice,
     "Reshape": _reshape,
     "Unsqueeze": _unsqueeze,
