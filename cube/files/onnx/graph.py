@@ -91,6 +91,8 @@ class Walk:
         Of nodes that may be visited, shared with the walks of branches and bodies.
     weights : dict
         Elements of every constant that is used at run time, by name.
+    tensors : dict
+        Those of the whole graph by name, once it is walked.
     """
 
     opsets: Mapping[str, int]
@@ -100,6 +102,7 @@ class Walk:
     entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     weights: dict[str, int] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
 
     def graph(
         self, graph: onnx.GraphProto, outer: Mapping[str, Tensor], *, path: str = "", origin: Origin = (),

@@ -13,11 +13,14 @@ from roofcube.files.onnx.extent import Budget, missing_outputs, named_twice
 from roofcube.files.onnx.functions import written_out
 from roofcube.files.onnx.graph import Entry, Refusal, Walk
 from roofcube.files.onnx.inputs import ModelInputs, read_inputs
+from roofcube.files.onnx.operators import REDUCTION
+from roofcube.files.onnx.products import PRODUCTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from roofcube.files.onnx.tensors import Tensor
 
 __all__ = ["layers_of"]
 
@@ -78,7 +81,8 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
         )
         raise InvalidDataError(msg)
     size = _batch_of(walk.entries, inputs, source)
-    if size == inputs.batch and inputs.leading is not None and any(map(_is_of_activations, walk.entries)):
+    symbolic = isinstance(inputs.leading, tuple)
+    if size == inputs.batch and (symbolic or (inputs.leading and any(map(_is_of_activations, walk.entries)))):
         try:
             if isinstance(inputs.leading, tuple):
                 more = {**(sizes or {}), **dict.fromkeys(inputs.leading, inputs.batch + 1)}
@@ -88,7 +92,7 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
             again = _walked(model.graph, longer, opsets, path.parent)
         except Exception:  # a graph that holds for this size alone, in whatever way
             again = None
-        _check_leading(walk.entries, again, inputs, source)
+        _check_leading(model.graph, walk, again, inputs, source)
     rows = _layer_rows(walk.entries, size)
     for row in rows:
         if max(value for value in row.values() if isinstance(value, int)) > MOST:
@@ -99,7 +103,7 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
 
 def _walked(graph: onnx.GraphProto, inputs: ModelInputs, opsets: Mapping[str, int], folder: Path) -> Walk:
     walk = Walk(opsets, str(folder), inputs.sizes, Budget.of(graph))
-    walk.graph(graph, inputs.tensors)
+    walk.tensors = walk.graph(graph, inputs.tensors)
     return walk
 
 
@@ -184,20 +188,23 @@ def _is_of_activations(entry: Entry) -> bool:
     return entry.work.multiplies and not entry.work.weights
 
 
-def _check_leading(entries: Sequence[Entry], again: Walk | None, inputs: ModelInputs, source: str) -> None:
-    """Check that no product combines what belongs to different places of the leading dim: these are no inputs then.
+def _check_leading(graph: onnx.GraphProto, walk: Walk, again: Walk | None, inputs: ModelInputs, source: str) -> None:
+    """Check that no layer combines what belongs to different places of the leading dim: these are no inputs then.
 
     With a longer sequence in front the matrices of scores of an attention grow, with more inputs their number does: the
     graph is walked again with one more. Where it holds for one size alone, scores of that size between products tell.
     """
-    products = [one for one in entries if _is_of_activations(one)]
-    larger = [one for one in again.entries if _is_of_activations(one)] if again and not again.refusals else []
-    pairs = list(zip(products, larger, strict=False))
-    follows = len(products) == len(larger)
-    if follows and any(_runs_and_matrix(one) != _runs_and_matrix(two) for one, two in pairs):
-        crossing = next((one.name for one, two in pairs if _runs_and_matrix(one)[1:] != _runs_and_matrix(two)[1:]), "")
-    else:
-        crossing = _scored(entries, inputs.batch)
+    symbolic = isinstance(inputs.leading, tuple)
+    layers = _judged(walk.entries, symbolic)
+    larger = _judged(again.entries, symbolic) if again and not again.refusals else []
+    pairs = list(zip(layers, larger, strict=False))
+    if [one.name for one in layers] != [two.name for two in larger]:
+        pairs = []
+    crossing, why = next((one.name for one, two in pairs if _extent(one) != _extent(two)), ""), "multiplies along it"
+    if symbolic and pairs and again and not crossing:
+        crossing, why = _reduced(graph, walk.tensors, again.tensors), "runs once for all of it"
+    if not crossing and not any(one.work.runs != two.work.runs for one, two in pairs if _is_of_activations(one)):
+        crossing, why = _scored(walk.entries, inputs.batch), "multiplies along it"
     if crossing:
         told, fix = str(inputs.batch), f"batch=1 if one run takes one input, batch={inputs.batch} if it takes that many"
         if isinstance(inputs.leading, tuple):
@@ -205,14 +212,37 @@ def _check_leading(entries: Sequence[Entry], again: Walk | None, inputs: ModelIn
             fix = f"batch=1 and sizes={{{told}: …}} if one run takes one input, batch=… if that is a number of inputs"
         msg = (
             f"{source}: the leading dim {told} of the first input seems to be no batch, as layer {crossing!r} "
-            f"multiplies along it; say {fix}"
+            f"{why}; say {fix}"
         )
         raise InvalidDataError(msg)
 
 
-def _runs_and_matrix(entry: Entry) -> tuple[int, int, int]:
+def _judged(entries: Sequence[Entry], symbolic: bool) -> list[Entry]:
+    """Pick the layers that tell a batch from a sequence; of a fixed dim `_batch_of` has judged those with weights."""
+    return [one for one in entries if (symbolic and one.work.multiplies) or _is_of_activations(one)]
+
+
+def _extent(entry: Entry) -> tuple[int, ...]:
+    """Return the sizes of one run, which more inputs leave as they are: the matrix, the image, the steps."""
     work = entry.work
-    return work.runs, work.in_channels // work.groups, work.out_channels // work.groups
+    image = (*work.source, *work.target) if work.kernel != (1, 1) else ()
+    steps = work.runs // work.images if work.images else 1
+    return work.in_channels // work.groups, work.out_channels // work.groups, steps, *image
+
+
+def _reduced(graph: onnx.GraphProto, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> str:
+    """Name the product on what a reduction leaves of the leading dim, which is as large however long that is."""
+    longer = {name for name, one in before.items() if name in after and one.shape != after[name].shape}
+    left: set[str] = set()
+    for place, node in enumerate(graph.node):
+        reduces = node.op_type in REDUCTION and longer.intersection(node.input)
+        if longer.intersection(node.output) or not (reduces or left.intersection(node.input)):
+            continue
+        if node.op_type in PRODUCTS:
+            return node.name or f"{node.op_type}_{place}"
+        if node.op_type not in ("Shape", "Size"):
+            left.update(filter(None, node.output))
+    return ""
 
 
 def _scored(entries: Sequence[Entry], size: int) -> str:

@@ -158,6 +158,71 @@ def test_sizes_that_hold_for_one_leading_dim_alone_still_count(tmp_path):
     assert macs(path, sizes={"s0": 3, "s0//2": 1}) == 9 * 8 + 40
 
 
+# images and sequences without a batch: to one of the products the leading dim is a side of the image, steps, or a set
+def convolved(turned):
+    return [
+        node("Transpose", ["x"], ["t"], perm=turned), node("Unsqueeze", ["t", "first"], ["u"]), node("Conv", ["u", "k"], ["c"], auto_pad="SAME_UPPER"),
+        node("GlobalAveragePool", ["c"], ["p"]), node("Flatten", ["p"], ["f"]), node("MatMul", ["f", "w"], ["y"]),
+    ]  # fmt: skip
+
+
+IMAGE, SOUND = convolved([2, 0, 1]), convolved([1, 0])
+STEPS = [
+    node("Unsqueeze", ["x", "second"], ["u"]), node("LSTM", ["u", "p", "r"], ["", "h"], hidden_size=8), node("MatMul", ["h", "w"], ["y"]),
+]  # fmt: skip
+SET = [
+    node("MatMul", ["x", "k"], ["h"]), node("ReduceMax", ["h"], ["m"], axes=[0]), node("Relu", ["m"], ["n"]),
+    node("MatMul", ["n", "w"], ["y"]),
+]  # fmt: skip
+AXES = {"first": ints(0), "second": ints(1)}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "shape", "sizes", "told", "one"),
+    [
+        (IMAGE, {"k": zeros(8, 3, 3, 3)}, ["H", "W", 3], {"W": 20}, "'H' .* as layer 'Conv_2' multiplies along it", 216 * 600),
+        (IMAGE, {"k": zeros(8, 3, 3, 3)}, [None, None, 3], {"x[1]": 20}, r"'x\[0\]' .* as layer 'Conv_2'", 216 * 600),
+        (SOUND, {"k": zeros(8, 5, 3)}, ["T", 5], {}, "'T' .* as layer 'Conv_2' multiplies along it", 120 * 30),
+        # no place meets another before they are averaged
+        (SOUND, {"k": zeros(8, 5, 1)}, ["T", 5], {}, "'T' .* as layer 'MatMul_5' runs once for all of it", 40 * 30),
+        (STEPS, {"p": zeros(1, 32, 4), "r": zeros(1, 32, 8)}, ["T", 4], {}, "'T' .* as layer 'LSTM_1' multiplies", 384 * 30),
+        (SET, {"k": zeros(3, 8)}, ["P", 3], {}, "'P' .* as layer 'MatMul_3' runs once for all of it", 24 * 30),
+    ],
+)  # fmt: skip
+def test_a_leading_dim_that_layers_combine_is_no_batch_of_one(tmp_path, nodes, weights, shape, sizes, told, one):
+    path = write(tmp_path, nodes, {**W, **AXES, **weights}, shape)
+    with pytest.raises(InvalidDataError, match=f"the leading dim {told}"):
+        macs(path, sizes=sizes)
+    whole = {**sizes, shape[0] or "x[0]": 30}
+    assert macs(path, sizes=whole, batch=1) == one + 40
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes", "one"),
+    [
+        ([None, 4, 8], [node("Reshape", ["x", "rows"], ["r"]), node("MatMul", ["r", "w"], ["y"])], 4 * 40),
+        (["unk__1", 4, 8], [node("ReduceMean", ["x"], ["m"], axes=[1], keepdims=0), node("MatMul", ["m", "w"], ["y"])], 40),
+        # a kernel of one over all rows, and a scale that all inputs decide
+        (["anything", 8], [node("Transpose", ["x"], ["t"]), node("Unsqueeze", ["t", "first"], ["u"]), node("Conv", ["u", "k"], ["y"])], 40),
+        ([None, 8], [node("ReduceMax", ["x"], ["s"], keepdims=0), node("Div", ["x", "s"], ["d"]), node("MatMul", ["d", "w"], ["y"])], 40),
+        # written out for a batch of one, whatever the first dim is called
+        ([None, 2, 4], [node("Reshape", ["x", "one"], ["r"]), node("MatMul", ["r", "w"], ["y"])], 40),
+    ],
+)  # fmt: skip
+def test_a_leading_dim_of_inputs_is_a_batch_under_any_name(tmp_path, shape, nodes, one):
+    weights = {**W, **AXES, "rows": ints(-1, 8), "one": ints(1, 8), "k": zeros(5, 8, 1)}
+    assert macs(write(tmp_path, nodes, weights, shape)) == one
+
+
+def test_layers_that_do_not_read_the_first_input_need_not_follow_its_batch(tmp_path):
+    """As the embedding of one time step that all images of a diffusion share."""
+    nodes = [
+        node("ReduceMean", ["t"], ["m"], axes=[1]), node("MatMul", ["m", "v"], ["g"]), node("MatMul", ["x", "w"], ["a"]), node("Mul", ["a", "g"], ["y"]),
+    ]  # fmt: skip
+    path = write(tmp_path, nodes, {**W, "v": zeros(1, 5)}, {"x": [None, 6, 8], "t": [1, 3]})
+    assert macs(path) == 6 * 40 + 5
+
+
 def test_heads_as_wide_as_the_batch_are_no_sequence_in_front(tmp_path):
     """Two attentions of one head over 5 tokens, exported for a batch of 8 whose heads are 8 wide."""
     nodes, last = [], "x"
