@@ -570,8 +570,11 @@ def _define_and_write(stored: xr.Dataset, path: Path) -> None:
     Written one by one, as `Dataset.to_netcdf` does, 1,000 small variables take eight times as long.
     """
     from xarray.backends import NetCDF4DataStore
+    from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
-    file, values = NetCDF4DataStore.open(str(path), mode="w", format="NETCDF4"), _Waiting()  # type: ignore[no-untyped-call]
+    # all is written here: the lock that xarray takes where Dask has a client asks its scheduler, which may be gone
+    file = NetCDF4DataStore.open(str(path), mode="w", format="NETCDF4", lock=NETCDF4_PYTHON_LOCK)  # type: ignore[no-untyped-call]
+    values = _Waiting()
     try:
         stored.dump_to_store(file, writer=values, encoding=_encoding(stored))
         for source, target in values:

@@ -309,3 +309,12 @@ def test_who_needs_all_of_a_file_is_not_told_to_read_parts(read, tmp_path):
             read(path)
         with pytest.raises(MemoryLimitError, match=r"declared.*; read it in parts with"):
             rc.load(path)
+
+
+def test_a_cube_is_saved_though_the_client_of_dask_is_gone(tmp_path, cube):
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    with distributed.Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
+        pass
+    with dask.config.set(scheduler=client.get):
+        rc.save(cube, tmp_path / "cube.nc")
+    assert rc.load(tmp_path / "cube.nc").identical(cube)
