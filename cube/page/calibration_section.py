@@ -17,7 +17,7 @@ from roofcube.page import calibration_tables
 from roofcube.page.content import Drawing, Link, Section, link_to
 from roofcube.page.figures import draw
 from roofcube.vocabulary import LEVEL
-from roofcube.wording import counted, percent, with_thousands
+from roofcube.wording import counted, listed, percent, with_thousands
 
 if TYPE_CHECKING:
     from roofcube.calibration import Calibration
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["calibrated"]
 
 KEY, HEADING = "calibration", "Calibrated predictions"
-FIGURE = (
-    "Rows of throughput on a logarithmic axis for each configuration: measured, calibrated with its interval, bound, "
-    "and published roofline"
-)
+FIGURE = "Rows of throughput on a logarithmic axis for each configuration: "
+BESIDE = {BOUND.label: "bound", PUBLISHED.label: "published roofline"}  # models, and what the figure calls them
 # of a label for the figure: held out or not
 SAW_NOT, SAW = "held-out calibrated", "calibrated (in sample)"
 STALE = {
@@ -64,7 +62,7 @@ def _of_own_cube(cube: xr.Dataset) -> Section:
             "the calibration as assumptions, and join the rows."
         )
         return Section(KEY, HEADING, missing=(reason,))
-    drawn = draw(cube, "comparison", FIGURE)
+    drawn = draw(cube, "comparison", _description(cube))
     see = ("The green band is the 90 % interval of each calibrated prediction.",)
     beware = (
         "The calibration may have seen the rows that it is compared with here; Calibration.errors tells its error on "
@@ -110,7 +108,14 @@ def _drawing(subject: Subject, calibration: Calibration, found: HeldOut | None) 
     table = calibration.predict(subject.rows, level=LEVEL) if found is None else found.rows
     label = SAW if found is None else SAW_NOT
     cube = _with_bound(subject.cube)
-    return draw(cube, "comparison", FIGURE, calibrated=table, label=label, measurements=subject.rows)
+    return draw(cube, "comparison", _description(cube), calibrated=table, label=label, measurements=subject.rows)
+
+
+def _description(cube: xr.Dataset) -> str:
+    """Say what the figure shows: what was measured, what was calibrated, and which models the cube holds beside it."""
+    models = cube["assumptions"].values.tolist() if "assumptions" in cube.dims else []
+    beside = [words for label, words in BESIDE.items() if label in models]
+    return FIGURE + listed(["measured", "calibrated with its interval", *beside])
 
 
 def _with_bound(cube: xr.Dataset) -> xr.Dataset:

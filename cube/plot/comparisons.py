@@ -9,6 +9,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import locate
+from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.offered import as_product
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, points
@@ -27,6 +28,8 @@ CALIBRATED = ("calibrated", "low", "high")
 KEPT = ("measured_throughput", "n_rows", "quality", "source_row")
 SHOWN = ("measured_throughput", "published", "bound", *CALIBRATED)
 UPRIGHT = float(np.pi / 2)
+ROOFLINE = "published roofline"
+LONGEST = 24  # letters of a model's name in a title
 
 
 def comparison(
@@ -92,14 +95,23 @@ def comparison(
     table = tables.records(at_best, names, known="measured_throughput", bare=True)
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
     table, rows, left_out = by_configuration(at_best, table, -table["measured_throughput"])
-    return _comparison_figure(one, table, rows, label, left_out)
+    return _comparison_figure(one, table, rows, (label, _model_words(cube)), left_out)
+
+
+def _model_words(cube: xr.Dataset) -> str:
+    """Name the model that stands in the place of the published roofline: that itself, or another of the cube's own."""
+    label = str(cube.attrs.get("assumptions", ""))
+    if "assumptions" in cube.dims or label == PUBLISHED.label:
+        return ROOFLINE
+    return f"{label} model" if 0 < len(label) <= LONGEST else "cube's model"
 
 
 def _throughput_by_model(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     """Take the published, bound and calibrated throughput out of a cube, as far as it has them."""
     predicted, low = cube["predicted_throughput"], cube.get("predicted_throughput_low")
     if "assumptions" not in predicted.dims:
-        name = "calibrated" if low is not None else "bound" if cube.attrs.get("assumptions") == "bound" else "published"
+        is_bound = cube.attrs.get("assumptions") == BOUND.label
+        name = "calibrated" if low is not None else "bound" if is_bound else "published"
         models = {name: predicted}
         return models if low is None else {**models, "low": low, "high": cube["predicted_throughput_high"]}
     labels = cube["assumptions"].values.tolist()
@@ -128,20 +140,25 @@ def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
     return arrays
 
 
-def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, label: str, left_out: str) -> Any:
+def _comparison_figure(
+    cube: xr.Dataset, table: tables.Columns, rows: Rows, called: tuple[str, str], left_out: str
+) -> Any:
+    label, model = called
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
     unit = tables.rate_unit(cube)
     data = {**_comparison_columns(table, unit), "edge": np.full(len(table["row"]), edge)}
     doubtful = tables.doubts(cube, table["quality"], ("measured_throughput",))
-    tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
+    spoken = {"published": "published" if model == ROOFLINE else "predicted"}
+    tooltip = {spoken.get(name, name): f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
     few = tables.only(data, "platform", "precision", "topology", "configuration", "place", "y")
 
     def dots(column: str, **looks: Any) -> Any:
         columns = {**few, column: data[column], f"{column}_text": data[f"{column}_text"]}
-        return points(columns, column, "y", name=f"comparison.{column}", tooltip={column: f"@{column}_text"}, **looks)
+        told = {spoken.get(column, column): f"@{column}_text"}
+        return points(columns, column, "y", name=f"comparison.{column}", tooltip=told, **looks)
 
     note = {"x": "edge", "y": "y", "text": "note", "text_align": "right", "background_fill_color": style.SURFACE}
     parts = [
@@ -152,9 +169,9 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
         dots("calibrated", marker="circle", size=9, color=style.CALIBRATED),
         crosses(data, "measured", "y", doubtful, name="comparison.rows", tooltip=tooltip, texts=[note]),
     ]  # fmt: skip
-    title, notes = _title_and_lines(table, tables.believed(cube, table, ("measured_throughput",)), label)
+    title, notes = _title_and_lines(table, tables.believed(cube, table, ("measured_throughput",)), label, model)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
-    x, key = Axis(f"throughput ({unit}, log scale)", (low, edge), log=True), _entries(table, label)
+    x, key = Axis(f"throughput ({unit}, log scale)", (low, edge), log=True), _entries(table, label, model)
     return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
 
 
@@ -194,24 +211,24 @@ def _outside(table: tables.Columns) -> np.ndarray[Any, Any]:
     return outside
 
 
-def _entries(table: tables.Columns, label: str) -> dict[str, dict[str, Any]]:
+def _entries(table: tables.Columns, label: str, model: str) -> dict[str, dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {
         "measured": MEASURED_KEY,
         label: {"marker": "circle", "color": style.CALIBRATED},
         "its interval": {"fill_color": style.CALIBRATED, "fill_alpha": 0.28, "line_color": None},
     }
     if np.isfinite(table["published"]).any():
-        entries["published roofline"] = PREDICTED_KEY
+        entries[model] = PREDICTED_KEY
     if np.isfinite(table["bound"]).any():
         entries["bound (upright)"] = {"marker": "dash", "angle": UPRIGHT, "line_color": style.MUTED, "line_width": 1.5}
     return entries
 
 
-def _title_and_lines(table: tables.Columns, believed: tables.Columns, label: str) -> tuple[str, list[str]]:
+def _title_and_lines(table: tables.Columns, believed: tables.Columns, label: str, model: str) -> tuple[str, list[str]]:
     off = {name: _median_error(believed, name) for name in ("calibrated", "published")}
     title = f"{sentence(label)} predictions are off by {percent(off['calibrated'])} in the median"
     if np.isfinite(off["published"]):
-        title += f", the published roofline by {percent(off['published'])}"
+        title += f", the {model} by {percent(off['published'])}"
     known, banded = np.isfinite(table["calibrated"]), np.isfinite(table["low"])
     lines = [
         "measured at the best batch, accelerator alone; column at the right: error of the calibrated prediction",

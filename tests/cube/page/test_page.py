@@ -202,7 +202,12 @@ def test_calibrated_cube_of_the_users_own_is_drawn():
     inputs = rc.inputs("mnist", platforms="NCS2")
     cube = rc.join(rc.predict(inputs, assumptions=(rc.PUBLISHED, rc.calibrate(own))), own)
     section = calibration_section.calibrated(subject_of(cube, None))
-    assert [drawing.key for drawing in section.drawings] == ["comparison"]
+    (drawing,) = section.drawings
+    assert drawing.key == "comparison"
+    assert drawing.description.endswith(": measured, calibrated with its interval and published roofline")
+    alone = rc.join(rc.predict(inputs, assumptions=rc.calibrate(own)), own)
+    (drawing,) = calibration_section.calibrated(subject_of(alone, None)).drawings
+    assert drawing.description.endswith(": measured and calibrated with its interval")
     without = calibration_section.calibrated(subject_of(rc.join(rc.predict(inputs), own), None))
     assert "no calibrated predictions: calibrate on its rows" in without.missing[0]
 

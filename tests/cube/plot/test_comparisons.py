@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from bokeh.models import ColumnDataSource, Plot, Title
+from bokeh.models import ColumnDataSource, Legend, Plot, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
@@ -93,6 +93,24 @@ def test_other_cubes_are_taken(cube, inputs, rows, calibration):
         assert np.isfinite(data["calibrated"]).any()
         assert len(data["row"]) == int(one.measured_throughput.notnull().any("batch").sum())
     assert np.isnan(marks(rc.plot.comparison(alone))["published"]).all()
+
+
+def test_a_roofline_is_called_what_it_is(inputs, rows, calibration):
+    def words(assumptions):
+        cube = rc.join(rc.predict(inputs, assumptions=assumptions), rows)
+        figure = rendered(rc.plot.comparison(cube, calibrated=calibration.predict(rows)))
+        entries = [item.label.value for legend in figure.select({"type": Legend}) for item in legend.items]
+        return figure.title.text, entries
+
+    for assumptions, model in (
+        (rc.PUBLISHED, "published roofline"),
+        (rc.SERVING, "serving model"),
+        (rc.Assumptions(weights="on chip"), "cube's model"),
+    ):
+        title, entries = words(assumptions)
+        assert f", the {model} by " in title
+        assert model in entries
+        assert model == "published roofline" or "published" not in " ".join([title, *entries])
 
 
 def test_what_is_missing_is_named(inputs, rows, calibration):
