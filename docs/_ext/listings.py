@@ -131,7 +131,7 @@ OTHER_RULES = {
         "use the mean of the trace for energy",
     ),
     "impossible_sample": (
-        "a sample of a trace is outside the supply range of 4.75 to 5.25 V",
+        "a sample is outside 4.75 to 5.25 V, the supply range of USB, in a trace whose median is 4.5 to 5.5 V",
         "leave the sample out of means and maxima",
     ),
     "stuck_sample": ("the meter shows the same reading too often in a row", "leave the run out"),

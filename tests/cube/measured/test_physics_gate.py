@@ -445,7 +445,37 @@ def test_traces_that_are_none_are_told(traces, told):
         rc.check(ROWS.head(1), traces=traces)
 
 
-@pytest.mark.parametrize("figures", [{"power_w": [2.0]}, {"voltage_v": [5.0], "current_a": [0.4]}])
+POWERED = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "batch": 1, "power_full_w": 2.0}
+
+
+def trace(**figures):
+    length = len(next(iter(figures.values())))
+    return {name: value * length for name, value in SAMPLE.items()} | {"sample": list(range(length))} | figures
+
+
+@pytest.mark.parametrize("figures", [{"power_w": [1.0, 2.0]}, {"voltage_v": [5.0, 5.0], "current_a": [0.2, 0.4]}])
 def test_traces_are_of_watts_or_of_volts_and_amperes(figures):
-    row = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "batch": 1, "power_full_w": 2.0}
-    assert "power_is_maximum" in rc.check([row], traces=SAMPLE | figures)["rule"].to_list()
+    assert "power_is_maximum" in rc.check([POWERED], traces=trace(**figures))["rule"].to_list()
+
+
+@pytest.mark.parametrize("watts", [[2.0] * 40, [2.0], [2.0 + 1e-4 * place for place in range(9)]])
+def test_the_highest_sample_of_a_steady_load_is_its_mean(watts):
+    assert "power_is_maximum" not in rc.check([POWERED], traces=trace(power_w=watts))["rule"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("volts", "judged"),
+    [
+        ([5.0, 5.1, 4.7], [4.7]),
+        ([5.5, 5.5, 5.0], [5.5, 5.5]),
+        ([12.0, 12.1, 5.3], []),
+        ([19.0, 18.9, 0.3], []),
+        ([3.3, 3.3, 3.4], []),
+        ([None, None, None], []),
+    ],
+)
+def test_samples_are_judged_by_the_limits_of_their_own_supply(volts, judged):
+    other = {"topology": ["CNV"] * 3, "voltage_v": [5.0] * 3, "current_a": [0.2, 0.3, 0.4]}
+    own = pl.DataFrame(trace(voltage_v=volts, current_a=[0.2, 0.3, 0.4]))
+    traces = pl.concat([own, pl.DataFrame(trace(**other))], how="vertical_relaxed")
+    assert of("impossible_sample", rc.check([POWERED], traces=traces))["value"].to_list() == judged
