@@ -369,6 +369,8 @@ class NetworkTotalsRow(OwnAccuracy):
         Elements read and written by the layers with weights.
     activation_memory
         Elements alive at once.
+    input_elements, output_elements
+        Elements of what goes in and what comes out: kept, no model reads them; traffic is counted by `activations`.
     vector_ops, vector_elements
         Element-wise operations, and the elements that they read and write.
     phase, context, tokens, active_params, expert_share, left_out

@@ -113,6 +113,15 @@ def test_columns_of_files_are_those_of_the_schema(kind):
         assert all(f"| `{name}` |" in text for name in getattr(one, "__annotations__", {}))
 
 
+@pytest.mark.parametrize("column", ["input_elements", "output_elements"])
+def test_counts_of_totals_that_no_model_reads_say_so(column):
+    from roofcube.model.own_networks import TOTALS
+
+    said = LISTINGS.filled("<!-- list: columns NetworkTotalsRow -->")
+    assert column not in TOTALS
+    assert re.search(rf"^\| `{column}` \|.*no model reads them", said, re.MULTILINE)
+
+
 def test_the_gallery_has_every_figure_with_its_call():
     text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
     shown = re.findall(r"^figure = rc\.plot\.(\w+)\(.*\n```\n\n<!-- figure -->", text, re.MULTILINE)
