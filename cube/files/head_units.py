@@ -363,7 +363,7 @@ def _counts_in_words(text: str, quantity: str) -> list[tuple[str, float | None, 
 def _thousands(power: str) -> float | None:
     """Return the thousands of a count beside which a power of ten stands, whether this parts or multiplies it."""
     digits, _, exponent = TEN_TO.sub("1e", power).translate(RAISED).casefold().partition("e")
-    return {0: 1.0, 3: 1e3, 6: 1e6, 9: 1e9, 12: 1e12}.get(abs(float(exponent or digits.count("0"))))
+    return {0.0: 1.0, 3.0: 1e3, 6.0: 1e6, 9.0: 1e9, 12.0: 1e12}.get(abs(float(exponent or digits.count("0"))))
 
 
 def _read_count(word: str, quantity: str) -> tuple[str, float | None, str] | None:
