@@ -54,7 +54,10 @@ class ModelInputs:
     second : int
         Size of the second dim of the first input, which is the batch where a sequence is in front of it; else 1.
     leading : tuple of str, or int, optional
-        Where the batch is read off the place of a dim alone, not off a name or the user: its symbols, or its size.
+        Where the batch is read off the place of a dim alone, not off a name or the user: its symbols, or its size; also
+        off a short name of rows beside one image.
+    rows : str
+        The input that has those rows.
     unfit : str
         Why the batch that the user gives is none of these shapes.
     sizes : dict of str to int
@@ -67,6 +70,7 @@ class ModelInputs:
     second: int
     sizes: dict[str, int]
     leading: tuple[str, ...] | int | None = None
+    rows: str = ""
     unfit: str = ""
 
     def with_another_leading_dim(self) -> ModelInputs:
@@ -104,7 +108,8 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
     # a size given by name says that a leading dim is no batch; a whole shape says nothing of the kind
     chosen = {dim for dim in given if dim in sizes and not MADE_UP.fullmatch(dim)}
     symbols, named = _batch_symbols(labels, axes, chosen)
-    _check_said_once(symbols & named, given, batch, source)
+    if not any(len(dims) > 2 and dims[axes[name]] == batch for name, dims in labels.items()):
+        _check_said_once(symbols & named, given, batch, source)
     resolved = with_computed({**dict.fromkeys(symbols, batch or 1), **given}, _symbols(labels), source)
     shapes = {
         name: [resolved.get(dim, dim) if isinstance(dim, str) else dim for dim in dims] for name, dims in labels.items()
@@ -115,7 +120,9 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
         empty = next(dim for dim in symbols if dim in given)
         msg = f"{source}, `sizes[{empty!r}]`: got 0, with which there is nothing to count; give 1 or more"
         raise InvalidDataError(msg)
-    by_place = tuple(sorted(symbols)) if symbols and not named and batch is None else fixed_batch
+    rows = _rows_beside_one(labels, axes, symbols)
+    doubted = not named or (rows and all(BATCH.fullmatch(dim) for dim in named))
+    by_place = tuple(sorted(symbols)) if symbols and doubted and batch is None else fixed_batch
     tensors = {
         value.name: of_type(
             tuple(int(size) for size in shapes[value.name]),
@@ -139,7 +146,7 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
             tensors[value.name] = Tensor(shape=None, data_dependent=f"the input {value.name!r}, which is no tensor")
     second = next((int(dims[1]) for dims in shapes.values() if len(dims) > 2), 1)
     every = {name: int(size) for name, size in resolved.items()}
-    return ModelInputs(tensors, count, stated, second, every, by_place, _unfit_batch(shapes, axes, batch))
+    return ModelInputs(tensors, count, stated, second, every, by_place, rows, _unfit_batch(shapes, axes, batch))
 
 
 def _given(
@@ -253,6 +260,15 @@ def _batch_symbols(
     if not named and first in symbols - chosen and not PLACES.fullmatch(str(first)):
         others.add(str(first))
     return named | others, named
+
+
+def _rows_beside_one(labels: dict[str, list[int | str]], axes: dict[str, int], symbols: set[str]) -> str:
+    """Name the input that has as many rows as the symbols say, as boxes, where another is one image or sequence."""
+    leading = _leading(labels, axes)
+    images = [size for name, size in leading.items() if len(labels[name]) > 2]
+    if 1 not in images or symbols.intersection(map(str, images)):
+        return ""
+    return next((name for name, dim in leading.items() if dim in symbols), "")
 
 
 def _unnamed(dim: str, labels: dict[str, list[int | str]]) -> bool:

@@ -194,27 +194,39 @@ def _check_leading(graph: onnx.GraphProto, walk: Walk, again: Walk | None, input
     With a longer sequence in front the matrices of scores of an attention grow, with more inputs their number does: the
     graph is walked again with one more. Where it holds for one size alone, scores of that size between products tell.
     """
+    crossing, why = _crossing(graph, walk, again, inputs)
+    if crossing:
+        told, fix = str(inputs.batch), f"batch=1 if one run takes one input, batch={inputs.batch} if it takes that many"
+        if isinstance(inputs.leading, tuple):
+            told = repr(inputs.leading[0])
+            fix = f"batch=1 and sizes={{{told}: …}} if one run takes one input, batch=… if that is a number of inputs"
+        owner = repr(inputs.rows) if inputs.rows else "the first input"
+        msg = (
+            f"{source}: the leading dim {told} of {owner} seems to be no batch, as layer {crossing!r} {why}; say {fix}"
+        )
+        raise InvalidDataError(msg)
+
+
+def _crossing(graph: onnx.GraphProto, walk: Walk, again: Walk | None, inputs: ModelInputs) -> tuple[str, str]:
+    """Name a layer that tells that the leading dim is no batch, and how."""
     symbolic = isinstance(inputs.leading, tuple)
     layers = _judged(walk.entries, symbolic)
     larger = _judged(again.entries, symbolic) if again and not again.refusals else []
     pairs = list(zip(layers, larger, strict=False))
     if [one.name for one in layers] != [two.name for two in larger]:
         pairs = []
-    crossing, why = next((one.name for one, two in pairs if _extent(one) != _extent(two)), ""), "multiplies along it"
-    if symbolic and pairs and again and not crossing:
-        crossing, why = _reduced(graph, walk.tensors, again.tensors), "runs once for all of it"
-    if not crossing and not any(one.work.runs != two.work.runs for one, two in pairs if _is_of_activations(one)):
-        crossing, why = _scored(walk.entries, inputs.batch), "multiplies along it"
-    if crossing:
-        told, fix = str(inputs.batch), f"batch=1 if one run takes one input, batch={inputs.batch} if it takes that many"
-        if isinstance(inputs.leading, tuple):
-            told = repr(inputs.leading[0])
-            fix = f"batch=1 and sizes={{{told}: …}} if one run takes one input, batch=… if that is a number of inputs"
-        msg = (
-            f"{source}: the leading dim {told} of the first input seems to be no batch, as layer {crossing!r} "
-            f"{why}; say {fix}"
-        )
-        raise InvalidDataError(msg)
+    if crossing := next((one.name for one, two in pairs if _extent(one) != _extent(two)), ""):
+        return crossing, "multiplies along it"
+    grown = [one for one, two in pairs if one.work.runs != two.work.runs]
+    if symbolic and again and pairs:
+        if crossing := _reduced(graph, walk.tensors, again.tensors):
+            return crossing, "runs once for all of it"
+        if inputs.rows and grown and len(grown) < len(pairs):
+            still = next(one.name for one, two in pairs if one.work.runs == two.work.runs)
+            return still, "runs as often whatever it is"
+    if any(map(_is_of_activations, grown)):
+        return "", ""
+    return _scored(walk.entries, inputs.batch), "multiplies along it"
 
 
 def _judged(entries: Sequence[Entry], symbolic: bool) -> list[Entry]:

@@ -223,6 +223,44 @@ def test_layers_that_do_not_read_the_first_input_need_not_follow_its_batch(tmp_p
     assert macs(path) == 6 * 40 + 5
 
 
+@pytest.mark.parametrize("rows", ["N", "b", None])
+def test_boxes_beside_one_image_are_no_inputs(tmp_path, rows):
+    """Two convolved channels, of which each box takes 2 × 2 places to a layer of 8 inputs."""
+    nodes = [
+        node("Conv", ["image", "k"], ["c"]), node("RoiAlign", ["c", "boxes", "of"], ["r"], output_height=2, output_width=2),
+        node("Flatten", ["r"], ["f"]), node("MatMul", ["f", "w"], ["y"]),
+    ]  # fmt: skip
+    inputs = {"image": [1, 3, 6, 6], "boxes": [rows, 4], "of": value("of", [rows], TensorProto.INT64)}
+    path = write(tmp_path, nodes, {**W, "k": zeros(2, 3, 1, 1)}, inputs)
+    sizes = {"boxes[0]": 100, "of[0]": 100} if rows is None else {rows: 100}
+    for given in ({}, sizes):
+        with pytest.raises(
+            InvalidDataError,
+            match=r"of 'boxes' seems to be no batch, as layer 'Conv_0' runs as often .*; say batch=1 and sizes=",
+        ):
+            macs(path, sizes=given)
+    assert macs(path, sizes=sizes, batch=1) == 6 * 36 + 100 * 40
+    if rows:
+        with pytest.raises(InvalidDataError, match=r"`batch`: got 2, and 100 with sizes"):
+            macs(path, sizes=sizes, batch=2)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "inputs", "one"),
+    [
+        # noise that all images share
+        ([node("MatMul", ["x", "w"], ["a"]), node("Add", ["a", "z"], ["y"])], {"x": ["N", 8], "z": [1, 1, 5]}, 40),
+        # one context, of which the keys are made once for all inputs
+        ([node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["z", "w"], ["b"])], {"x": ["N", 6, 8], "z": [1, 3, 8]}, 360),
+        ([node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["z", "w"], ["b"])], {"x": [None, 6, 8], "z": [1, 3, 8]}, 360),
+        ([node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["z", "w"], ["b"])], {"x": ["N", 8], "z": [1, 8]}, 80),
+        ([node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["z", "w"], ["b"])], {"x": ["batch", 8], "z": [1, 3, 8]}, 160),
+    ],
+)  # fmt: skip
+def test_what_inputs_share_is_no_image_of_their_own(tmp_path, nodes, inputs, one):
+    assert macs(write(tmp_path, nodes, W, inputs, outputs=[node.output[0] for node in nodes])) == one
+
+
 def test_heads_as_wide_as_the_batch_are_no_sequence_in_front(tmp_path):
     """Two attentions of one head over 5 tokens, exported for a batch of 8 whose heads are 8 wide."""
     nodes, last = [], "x"
