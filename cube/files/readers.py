@@ -209,7 +209,8 @@ def read_network(
     batch : int, optional
         Inputs that one run of an ONNX model takes, by which its counts are divided; else the leading dim of its first
         input, unless that is called after places (``seq``, ``tokens``, …), or has a size in `sizes` by a name that is
-        neither a batch's nor an exporter's own (``s0``). Say it where that is not so.
+        neither a batch's nor an exporter's own (``s0``). Say it where that is not so; it is asked for where a layer of
+        the model shows that a leading dim whose name says nothing is no batch.
     pruning : float, optional
         Channels kept, percent, of an ONNX model; 100 where not given.
     top1, top5 : number or mapping of precision to number, optional
