@@ -47,7 +47,7 @@ class Sweep:
         Order of the dims, which decides ties. Default: platform, mode, topology, pruning, precision, your own by first
         appearance, batch last.
     dtype : {"f4", "f8"}
-        Everything is computed in it.
+        Everything is computed in it; whole numbers of the inputs are compared as they are.
     client : dask.distributed.Client, optional
         Runs the sweep on its workers; the answers are the same.
     strategy : {"auto", "bounds", "stream", "numpy"}
@@ -495,8 +495,8 @@ class Sweep:
         Returns
         -------
         Dataset
-            Along `point`, row by row: all variables, the labels asked for, and `found`; NaN where a label is not in the
-            space.
+            Along `point`, row by row: all variables, the labels asked for, and `found`; where a label is not in the
+            space NaN, NaT, no text, no count.
 
         Examples
         --------

@@ -23,7 +23,7 @@ ROWS = 1 << 16  # that are looked up at a time: labels of a million take a gigab
 
 
 def at(context: Context, table: Any) -> xr.Dataset:
-    """Evaluate the model at each row; rows whose labels are not in the space are NaN."""
+    """Evaluate the model at each row; rows whose labels are not in the space are empty."""
     check_names(context, [*context.names, *context.dims], added_names(context, {"found": ()}))
     rows = _as_table(table)
     for dim in context.dims:
