@@ -241,7 +241,7 @@ def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
     if held is None or is_flag(space.attributes(name)) or not _is_yes_or_no(np.asarray(held)):
         msg = (
             f"`where[{name!r}]`: expected no True or False, got {wanted!r:.60}; a mask is a boolean DataArray, e.g. "
-            f"cube[{name!r}] >= 80"
+            f"cube[{name!r}] > 0"
         )
         raise InvalidDataError(msg)
 
