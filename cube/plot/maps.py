@@ -129,7 +129,7 @@ def map(  # noqa: A001  the name of a figure
     title = (
         _range_of(values[known].max(axis=-1) * sign * factor, words, unit)
         if counts and not rivals
-        else _won(names, np.where(margin == 0, -1, first), known, words)
+        else _won(names, np.where(margin == 0, -1, first), int(known.sum()), words)
         if counts
         else "Nothing is known here"
     )
@@ -156,16 +156,16 @@ def _range_of(values: np.ndarray[Any, Any], words: str, unit: str) -> str:
     return f"{words[0].upper()}{words[1:]}: {low}" + (f" to {high}" if high != low else "")
 
 
-def _won(names: list[str], ahead: np.ndarray[Any, Any], known: np.ndarray[Any, Any], words: str) -> str:
+def _won(names: list[str], ahead: np.ndarray[Any, Any], cells: int, words: str) -> str:
     """Say who wins most cells, all where several win as many; a cell where the first two are level is nobody's."""
     counts = np.bincount(ahead[ahead >= 0], minlength=len(names))
-    level = percent((known.sum() - counts.sum()) / known.sum())
+    level = percent(1.0 - counts.sum() / cells)
     if not counts.any():
         return f"Level in {level} of the map: {words}"
     most = [names[place] for place in np.flatnonzero(counts == counts.max())]
     wins, each = ("wins", "") if len(most) == 1 else ("win", " each")
-    said = f"{listed(most, most=2)} {wins} {percent(counts.max() / known.sum())} of the map{each}"
-    whole = f"{said}, level in {level}: {words}" if counts.sum() < known.sum() else f"{said}: {words}"
+    said = f"{listed(most, most=2)} {wins} {percent(counts.max() / cells)} of the map{each}"
+    whole = f"{said}, level in {level}: {words}" if counts.sum() < cells else f"{said}: {words}"
     return whole if len(whole) <= LETTERS else f"{said}: {words}"
 
 
