@@ -432,7 +432,7 @@ def _doubts(winner: xr.Dataset) -> tuple[str, ...]:
 def _configuration(point: xr.Dataset, digits: Mapping[str, int]) -> str:
     if {"platform", "topology"} <= set(point.variables):
         return configuration_of(point, digits)
-    labels = [f"{name} {_word(label)}" for name, label in _point_as_dict(point).items()]
+    labels = [f"{name} {_word(label)}" for name, label in _labels_of(point).items()]
     return ", ".join(label for label in labels if not label.startswith("task ")) or "the only point"
 
 
@@ -446,11 +446,13 @@ def _figure(point: xr.Dataset, objective: str) -> str:
     return f"{end} {told} (expected {in_shown_unit(float(point[expected]), unit)})"
 
 
-def _point_as_dict(point: xr.Dataset, objective: str | None = None) -> dict[str, Any]:
+def _labels_of(point: xr.Dataset) -> dict[str, Any]:
     scalars = {str(name): array for name, array in point.coords.items() if array.ndim == 0}
-    labels = {name: _item(array.values[()]) for name, array in scalars.items() if not is_code(point, name)}
-    if objective is None:
-        return labels
+    return {name: array.values[()] for name, array in scalars.items() if not is_code(point, name)}
+
+
+def _point_as_dict(point: xr.Dataset, objective: str) -> dict[str, Any]:
+    labels = {name: _item(label) for name, label in _labels_of(point).items()}
     ends = (objective, *(f"{objective}{end}" for end in (EXPECTED, "_low", "_high")), EXTRAPOLATES)
     return {**labels, **{name: _finite_or_none(point[name]) for name in ends if name in point}}
 
@@ -462,7 +464,7 @@ def _finite_or_none(array: xr.DataArray) -> float | None:
 
 def _word(label: Any) -> str:
     item = _item(label)
-    return "NaT" if item is None else str(item)
+    return str(item) if item is not None else "no label" if label is None else "NaT"
 
 
 def _item(value: Any) -> Any:

@@ -177,8 +177,17 @@ def test_chunks_that_are_sound_are_read_beside_it(bomb):
             lazy[2 * DECLARED - 2 : 2 * DECLARED + 2].compute(**ALONE)
 
 
+def need_filter(folder, kind):
+    """Skip where netCDF has no such filter: the wheel of 1.7.5 does not find those that it ships."""
+    with netCDF4.Dataset(folder / "none.nc", "w", diskless=True) as file:
+        has = {"zlib": True, "bzip2": file.has_bzip2_filter(), "zstd": file.has_zstd_filter()}
+        if not has.get(kind, file.has_blosc_filter()):
+            pytest.skip(f"this netCDF4 has no filter {kind}")
+
+
 @pytest.mark.parametrize("kind", ["zlib", "bzip2", "zstd", "blosc_lz"])
 def test_what_fits_is_read_whatever_packs_it(tmp_path, kind):
+    need_filter(tmp_path, kind)
     values = np.tile(np.arange(1000.0), (500, 1))
     with netCDF4.Dataset(tmp_path / "cube.nc", "w") as file:
         file.createDimension("i", None)
@@ -193,6 +202,7 @@ def test_what_fits_is_read_whatever_packs_it(tmp_path, kind):
 
 def test_a_chunk_that_lies_there_as_it_is_is_read(tmp_path):
     """As h5py leaves what does not shrink: its filter is skipped, which the table of chunks says."""
+    need_filter(tmp_path, "zstd")
     path, values = tmp_path / "cube.nc", np.random.default_rng(0).integers(0, 256, DECLARED, "u1")
     with netCDF4.Dataset(path, "w") as file:
         file.createDimension("i", DECLARED)
