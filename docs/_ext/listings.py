@@ -224,7 +224,8 @@ def columns(name: str, *needed: str) -> str:
     needed = needed or tuple(column for column in hints if not hasattr(kind, column))
     rows = (
         (f"`{column}`", _kind(hint), "yes" if column in needed else "", meanings.get(column, ""))
-        for column, hint in hints.items()
+        # the accuracy at each precision is long, and comes last
+        for column, hint in sorted(hints.items(), key=lambda one: hasattr(schema.OwnAccuracy, one[0]))
     )
     return _table(("column", "values", "needed", "meaning"), rows)
 
