@@ -424,8 +424,13 @@ def number_of(text: str) -> int | float:
 
 def as_label(value: Any, kind: np.dtype[Any] | None) -> Any:
     """Round a number to the dtype of labels that are shorter than f8; anything else is as it is."""
-    narrow = kind is not None and kind.kind == "f" and kind.itemsize < 8
-    return float(kind.type(value)) if kind is not None and narrow and isinstance(value, int | float) else value
+    if kind is None or kind.kind != "f" or kind.itemsize >= 8 or not isinstance(value, int | float):
+        return value
+    try:
+        with np.errstate(over="ignore"):  # it is none of the labels then
+            return float(kind.type(value))
+    except OverflowError:
+        return value
 
 
 def rows_of(

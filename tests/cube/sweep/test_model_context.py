@@ -168,6 +168,10 @@ def test_labels_shorter_than_f8_are_found_by_the_number_as_written(volt):
     row = {"platform": "TX2", "mode": "maxn", "topology": "MLP", "volt": volt}
     assert sweep.at([row]).price.values.tolist() == [1.0]
     assert sweep.best("price", where={"volt": volt}, sense="max").price.item() == 1.0
+    assert not sweep.at([{**row, "volt": 1e300}]).found.item()
+    for far in (1e300, 10**400):  # beyond f4, and beyond every float
+        with pytest.raises(UnknownLabelError, match="volt"):
+            sweep.best("price", where={"volt": far}, sense="max")
 
 
 def test_long_whole_labels_are_found_by_all_their_digits():
