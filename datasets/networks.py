@@ -137,6 +137,11 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     frame = without_blanks(sheet.frame)
     if "macs" in frame.columns and "ops" not in frame.columns:
         macs, wrong = _number_column(sheet.with_frame(frame), "macs")
+        wrong += [
+            Fault(row, "macs", f"got {value!r}; expected a whole number from 0 to 2**62; correct it")
+            for row, value in zip(sheet.rows, macs.to_list(), strict=True)
+            if value is not None and not (value.is_integer() and 0 <= value <= 2**62)
+        ]
         check_no_faults(wrong, source=source, header=sheet.header, each=sheet.each)
         ops = (2 * macs).cast(pl.Int64)
         frame = frame.with_columns(ops=ops).drop("macs")
@@ -212,6 +217,7 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
         Naming row, column, value and the fix; a column of FLOPs, which some count as MACs, is refused.
     """
     sheet = Sheet.of(table)
+    _check_spelt_once(sheet, source)
     frame = sheet.frame.rename(_plain_name)
     flops = next((name for name in frame.columns if AMBIGUOUS.fullmatch(name)), None)
     if flops is not None:
@@ -239,6 +245,19 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     empty = () if phased else PHASE_ONLY
     kept = [name for name in optional if name in sheet.frame.columns and name not in ("source", *empty)]
     return totals.select(*required, *kept)
+
+
+def _check_spelt_once(sheet: Sheet, source: str) -> None:
+    """Check that no two columns are one in two spellings, such as `top1` and `top1_percent`."""
+    spelt: dict[str, list[str]] = {}
+    for name in sheet.frame.columns:
+        spelt.setdefault(_plain_name(name), []).append(name)
+    faults = [
+        Fault(None, names[0], f"columns {' and '.join(map(repr, names))} are one, {plain!r}; keep one of them")
+        for plain, names in spelt.items()
+        if len(names) > 1
+    ]
+    check_no_faults(faults, source=source, header=sheet.header, each=sheet.each)
 
 
 def _check_phases(totals: pl.DataFrame, sheet: Sheet, source: str) -> bool:

@@ -246,7 +246,7 @@ def _checked_number(name: str, value: Any, where: str) -> tuple[Any, str | None]
     if isinstance(value, dict):
         odd = next((key for key in value if key not in ("value", "source")), None)
         if odd is not None or "value" not in value:
-            got = ", ".join(value) or "(none)"
+            got = ", ".join(map(str, value)) or "(none)"
             msg = f'{where}: expected the keys value and source, got {got}; write {{value = …, source = "…"}}'
             raise InvalidDataError(msg)
         own = str(value.get("source", "")) or None

@@ -13,19 +13,16 @@ mixture of experts a token passes `active_params`; a batch reads the experts tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from roofcube.datasets.text_decoders import text_decoder
 from roofcube.datasets.transformer_families import FULL, INNER_DENSE, STEP, Family, Keys, family_of, with_defaults
 from roofcube.errors import InvalidDataError, check_choice
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["PHASES", "Transformer", "is_transformer", "transformer_of", "transformer_table"]
 
@@ -164,7 +161,7 @@ def _seen_by_all(context: int, block: Block) -> int:
 
 def is_transformer(source: Any) -> bool:
     """Check whether a mapping is a configuration of a model, not columns of a table."""
-    return hasattr(source, "keys") and "model_type" in source
+    return isinstance(source, Mapping) and isinstance(source.get("model_type", ()), str | None)
 
 
 def transformer_of(config: Mapping[str, Any], *, source: str = "`source`") -> Transformer:

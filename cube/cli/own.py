@@ -151,6 +151,7 @@ def predicted_cube(
         If own platforms or networks, or assumptions, are given beside a cube, which has its own.
     """
     import roofcube
+    from roofcube.datasets.aliases import canonical
     from roofcube.datasets.embedded import collection_of
     from roofcube.datasets.tables import collections_of
 
@@ -164,6 +165,7 @@ def predicted_cube(
         own_networks([], **said)
         return roofcube.load(task)
     options: dict[str, Any] = {}
+    task = canonical("task", task)
     collection = collection_of(task)
     known = roofcube.datasets.load_platforms(collection=collection)["platform"].unique(maintain_order=True).to_list()
     hardware = [roofcube.read_platforms(path) for path in platforms]

@@ -13,9 +13,9 @@ from roofcube.datasets import schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.opposites import opposite_fault
 from roofcube.datasets.forms.reading import columns_of, without_blanks
-from roofcube.datasets.quantities import SPARSE_PEAK, factor_of, is_sparse, spellings_of
+from roofcube.datasets.quantities import SPARSE_PEAK, factor_of, is_sparse, spelling_in, spellings_of
 from roofcube.errors import InvalidDataError, suggestion
-from roofcube.files.head_units import count_fault, unit_behind, unit_in_head
+from roofcube.files.head_units import DOUBTFUL, count_fault, unit_behind, unit_in_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,7 +137,7 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     for name, value in given.constants.items():
         if name in frame.columns:
             faults.append(Fault(None, name, f"column {name!r} is in the table and in `constants`; leave it out of one"))
-        elif value is None or isinstance(value, str | bool | int | float) or hasattr(value, "item"):
+        elif value is None or isinstance(value, str | bool | int | float) or getattr(value, "ndim", None) == 0:
             frame = frame.with_columns(pl.lit(value).alias(name))
         else:
             faults.append(
@@ -262,11 +262,18 @@ def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:
         whole = next((one for one in known if one in [plain + ending for ending in ("", *UNITS)] and unit_of(one)), "")
         if template and (target := _of_template(name)) is not None:
             understood[name] = target
-        elif unit and whole and factor_of(unit_of(whole), unit[2]) is not None:
-            understood[name] = (whole, unit[2])
+        elif unit and whole and (spelt := _sure_unit(unit_of(whole), unit[2])):
+            understood[name] = (whole, spelt)
         elif plain in known and not unit:
             understood[name] = plain
     return {name: target for name, target in understood.items() if _known_column(target) not in present}
+
+
+def _sure_unit(own: str, written: str) -> str | None:
+    """Spell a unit in brackets; None where it is none of `own`, or may be a word about the figure: a minimum."""
+    if written.casefold() in DOUBTFUL:
+        return None
+    return spelling_in(own, written) if own == "s" else written if factor_of(own, written) is not None else None
 
 
 def _of_template(name: str) -> Target:
@@ -274,7 +281,11 @@ def _of_template(name: str) -> Target:
     bare, unit = _bare(name), IN_BRACKETS.fullmatch(name)
     if bare in TEMPLATE:
         target = TEMPLATE[bare]
-        return (_known_column(target), unit[2]) if unit and unit_of(_known_column(target)) else target
+        own = unit_of(_known_column(target))
+        if not unit or not own:
+            return target
+        doubtful = unit[2].casefold() in DOUBTFUL
+        return None if doubtful else (_known_column(target), _sure_unit(own, unit[2]) or unit[2])
     for known, target in TEMPLATE.items():
         column = _known_column(target)
         behind = unit_behind(name, list(known), unit_of(column)) if unit_of(column) else None

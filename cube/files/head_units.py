@@ -17,7 +17,7 @@ from roofcube.datasets.quantities import LONG, PER_MINUTE, UNITS, factor_of, spe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["HeadUnit", "count_fault", "unit_behind", "unit_in_head"]
+__all__ = ["DOUBTFUL", "HeadUnit", "count_fault", "unit_behind", "unit_in_head"]
 
 BRACKETS = re.compile(r"[\[({<]\s*([^\[\](){}<>]*?)\s*[\])}>]")
 PER = re.compile(r"(?<=[^\W_])(?:[\s_]+(?i:per)[\s_]+|Per(?=[A-Z])|\s*/\s*)")
@@ -67,8 +67,11 @@ ELECTRIC_NAMES = {
 NO_INPUTS = re.compile(
     r"(?:^|[\W\d_])(?:(?i:(?:mini)?batch(?:es)?|steps?|it|iters?|iterations?|epochs?|cycles?|(?:thousand|million)s?)|[kKMG])$"
 )
-# powers of ten at a unit: 1e-6 s, 10^3 img/s, s x 1000
+# prefixes that no unit has here: cW, deciwatt
+OTHER_PREFIX = re.compile(r"[cdf]W|(?i:deka|deci|centi|hecto|pico|femto)(?=(?i:watt|sec|joule|byte))\w+")
+# powers of ten and their parts at a unit: 1e-6 s, 10^3 img/s, s x 1000, 1/10 s, 0.1 ms; and what many take: s per 100
 MULTIPLE = re.compile(
+    r"(?<![\w.])1\s*/\s*10+(?![\w])|(?<![\w.])0?\.0*1(?=\s*[^\W\d_])|(?:/|(?<![^\W_])per)[\s_]*10+(?!\d)|"
     r"(?<![\w.])[x×*·]?\s*1(?:\.0*)?[eE][-+]?\d+(?!\w)|"
     r"(?<!\w)(?:[xX×*·]\s*)?10\s*(?:(?:\^|\*\*)[\s{(]*[-+]?\d+|[⁻⁺]?[⁰¹²³⁴-⁹]+)|"
     r"(?<!\d)(?<!\d\s)(?:(?<![^\W_])[xX]|[×*·])\s*10+(?![\w⁻⁺]|\s*(?:\^|\*\*))|(?<![\w.])10{3,}\s*[x×*·](?!\s*\d)"
@@ -145,7 +148,8 @@ def unit_in_head(name: str, own: str) -> HeadUnit | None:
     last = words[-1].casefold() if words else ""
     parts = []
     for word in words:
-        parts += [word] if _read(word, own) or _is_other(word, own) else CAPITALS.split(word)
+        whole = OTHER_PREFIX.fullmatch(word) or _read(word, own) or _is_other(word, own)
+        parts += [word] if whole else CAPITALS.split(word)
     units = []
     for place, (before, part) in enumerate(zip(["", *parts], parts, strict=False)):
         unit = _read(part, own)
@@ -247,7 +251,7 @@ def _read(word: str, own: str) -> HeadUnit | None:
         return HeadUnit(spelt, factor_of(own, spelt))
     quantity, stroke, unit = word.partition("/")
     if not stroke:
-        return None
+        return HeadUnit(word, None) if OTHER_PREFIX.fullmatch(word) else None
     time = spelling_in("s", unit) if own.endswith("/s") else None
     if time is not None and own == "1/s":
         return _rate(word, quantity, time)

@@ -160,7 +160,8 @@ def read_numbered(
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:
         table = table.with_columns(_named_platforms(table))
-        table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
+        if "batch_kind" not in sheet.frame.columns:
+            table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
     return NumberedRows(_with_rows_named(table, sheet, Path(source).name if is_file else ""), sheet.rows)
 
 

@@ -7,12 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.forms.faults import check_no_faults
-from roofcube.datasets.forms.fields import decimal_of, inferred
-from roofcube.datasets.forms.reading import Sheet, columns_of, frame_of
+from roofcube.datasets.forms.fields import decimal_of, inferred, kind_of
+from roofcube.datasets.forms.reading import Sheet, columns_of, frame_of, hints_of
 from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES, as_sheet, as_table
 from roofcube.datasets.networks import checked_label, described, network_table
 from roofcube.datasets.own_platforms import platform_table
@@ -32,6 +33,15 @@ __all__ = ["read_network", "read_platforms"]
 
 MOST_KEYS = 10  # that are told of a file that has others
 WITH_UNITS = {name: one.unit for key, one in QUANTITIES.items() for name in (key, one.column)}
+TEXTS = {
+    "source",
+    *(
+        name
+        for row in (schema.Platform, schema.PlatformStructure)
+        for name, hint in hints_of(row).items()
+        if kind_of(hint).type is str
+    ),
+}
 NUMBER = r"^\s*([-+]?[0-9.,]+)"  # before its unit
 
 
@@ -114,7 +124,9 @@ def _platform_cells(sheet: Sheet, columns: Any) -> pl.DataFrame:
     frame = sheet.frame
     if decimal == "," and not doubt:
         frame = frame.with_columns(pl.col(numbers).str.replace(",", ".", literal=True))
-    return frame.with_columns(map(inferred, frame))
+    # a label stays text, whatever number it looks like: mode 1.10
+    labels = [one for one in frame.columns if _name_and_unit(names.get(one, one))[0] in TEXTS]
+    return frame.with_columns(pl.col(labels).str.strip_chars().replace("", None), *map(inferred, frame.drop(labels)))
 
 
 def _toml_entries(path: Path) -> list[Any]:
@@ -142,12 +154,13 @@ def _renamed_keys(entries: list[Any], columns: Mapping[str, Target] | None, told
     keys: dict[Any, Any] = {}
     for entry in entries:
         for key, value in entry.items() if hasattr(entry, "items") else ():
+            key = str(key)
             keys[key] = pl.Float64 if _in_unit(value, "1") != value else keys.get(key, pl.Null)
     none = Sheet(pl.DataFrame(schema=keys), (), 0)
     renamed_columns(none, columns, source=told, units=WITH_UNITS)
     names = {key: _name_and_unit(columns.get(key, key)) for key in keys}
     return [
-        {names[key][0]: _in_unit(value, names[key][1]) for key, value in entry.items() if names[key][0]}
+        {names[str(key)][0]: _in_unit(value, names[str(key)][1]) for key, value in entry.items() if names[str(key)][0]}
         if hasattr(entry, "items")
         else entry
         for entry in entries
@@ -271,8 +284,9 @@ def read_network(
     """
     if is_transformer(source) or (isinstance(source, str | Path) and str(source).lower().endswith(".json")):
         table, told = _transformer(source, name, phase, context)
-        given = {"sizes": sizes, "batch": batch, "pruning": pruning}
-        _check_misplaced(given, "only for ONNX models", f"{told} is a transformer's configuration; leave it out")
+        why = f"{told} is a transformer's configuration; leave it out"
+        _check_misplaced({"sizes": sizes, "batch": batch, "pruning": pruning}, "only for ONNX models", why)
+        _check_misplaced({"columns": columns}, "only for tables", why)
         return described(table, source=told, task=task, top1=top1, top5=top5)
     here = str(source) if isinstance(source, str | Path) else "the source"
     why = f"{here} is none; give a config.json, or leave it out"
@@ -350,8 +364,12 @@ def _by_key(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None, pruning: float | None) -> pl.DataFrame:
     check_installed(str(path), "onnx", "onnx")
+    batch = batch.item() if isinstance(batch, np.integer) else batch
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         msg = f"`batch`: expected the inputs that one run takes, 1 or more, got {batch!r}; give a whole number"
+        raise InvalidDataError(msg)
+    if sizes is not None and not hasattr(sizes, "items"):
+        msg = f"`sizes`: expected a mapping, got {sizes!r:.60}; write it like {{'seq': 128}}"
         raise InvalidDataError(msg)
     kept = 100.0 if pruning is None else pruning
     if isinstance(kept, bool) or not isinstance(kept, int | float) or not 0 < kept <= 100:

@@ -257,7 +257,8 @@ def _of_pandas(table: Any, what: str) -> pl.DataFrame:
         column = table.iloc[:, place]
         array = column.to_numpy()
         if array.dtype.kind == "f":
-            columns[name] = pl.Series(name, array).fill_nan(None)
+            # polars has no longer floats
+            columns[name] = pl.Series(name, array.astype("f8") if array.dtype.itemsize > 8 else array).fill_nan(None)
         elif array.dtype.kind in "iub":
             columns[name] = pl.Series(name, array)
         else:

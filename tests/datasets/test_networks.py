@@ -161,6 +161,8 @@ def test_operations_come_under_their_name_and_unit(columns, ops):
         ({"gmacs": [4.1], "params": [25.6]}, r"row 0, column 'params': got 25\.6, expected 100 to 1e\+14; .* mparams"),
         ({"ops": [4.1e9]}, r"column 'params' is missing"),
         ({"params": [4.1e9]}, r"column 'ops' is missing"),
+        ({"ops": [4.1e9], "params": [1e6], "top1": [70], "top1_percent": [70]}, r"columns 'top1' and 'top1_percent' are one"),
+        ({"ops": [4.1e9], "params": [1e6], "Params": [1e6]}, r"columns 'params' and 'Params' are one, 'params'; keep one"),
         ({"gmacs": ["4,1"], "params": [1]}, r"row 0, column 'gmacs': got '4,1'; expected a number"),
         ({"ops": [0], "params": [1]}, r"row 0, column 'ops': got 0(\.0)?; .*greater than 0"),
         ({"ops": [1e9], "params": [1], "paramz": [1]}, r"column 'paramz' is not known; did you mean 'params'\?"),
@@ -342,3 +344,24 @@ def test_what_is_no_number_is_not_read_as_one(value):
     table = pl.DataFrame({"topology": ["N"], "params": [1e6], "gmacs": [value]})
     with pytest.raises(InvalidDataError, match=r"column 'gmacs': got '?(True|1979-05-27|datetime)"):
         rc.read_network(table)
+
+
+@pytest.mark.parametrize("macs", [100.4, float("inf"), 1e30, "1e19"])
+def test_multiply_accumulates_of_a_layer_are_whole(macs):
+    layer = {
+        "topology": "N", "pruning_percent": 100, "layer": 0, "name": "a", "kind": "fully_connected", "kernel_height": 1,
+        "kernel_width": 1, "stride": 1, "groups": 1, "in_channels": 10, "out_channels": 10, "in_height": 1, "in_width": 1,
+        "out_height": 1, "out_width": 1, "params": 100, "input_elements": 10, "output_elements": 10, "macs": macs,
+    }  # fmt: skip
+    assert rc.read_network([{**layer, "macs": 100}])["ops"].item() == 200
+    with pytest.raises(InvalidDataError, match=r"row 0, column 'macs': got .*; expected a whole number"):
+        rc.read_network([layer])
+
+
+def test_a_column_of_kinds_makes_no_configuration_of_a_table():
+    table = {"topology": ["A"], "gmacs": [1.0], "params": [1e6], "model_type": ["cnn"]}
+    for given in (table, pl.DataFrame(table)):
+        assert rc.read_network(given, columns={"model_type": None})["ops"].item() == 2e9
+    config = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    with pytest.raises(InvalidDataError, match="`columns`: only for tables, `source` is a transformer's configuration"):
+        rc.read_network({**config, "intermediate_size": 128, "vocab_size": 100}, context=8, columns={"a": "ops"})

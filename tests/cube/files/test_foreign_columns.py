@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -28,6 +29,7 @@ COLUMNS = {
     "latency_p99": None,
 }
 CONSTANTS = {"platform": "Board", "precision": "half"}
+SAID = {"constants": CONSTANTS}
 
 
 def test_names_units_and_constants_are_mapped():
@@ -117,6 +119,33 @@ def test_a_unit_in_a_foreign_name_must_be_said(name):
         rc.read_measurements(table, columns={name: "latency_compute_s"}, constants=CONSTANTS)
     rows = rc.read_measurements(table, columns={name: ("latency_compute_s", "s")}, constants=CONSTANTS)
     assert rows["latency_compute_s"].item() == 12.0
+
+
+@pytest.mark.parametrize(("unit", "value"), [("ms", 0.012), ("Ms", 0.012), ("us", 12e-6), ("minutes", 720.0)])
+def test_a_unit_in_brackets_behind_a_column_of_the_schema_is_taken(unit, value):
+    rows = rc.read_measurements({"topology": ["Mine"], "batch": [1], f"Latency_compute ({unit})": [12.0]}, **SAID)
+    assert rows["latency_compute_s"].item() == pytest.approx(value, rel=1e-15)
+
+
+def test_a_minimum_is_no_minute():
+    table = {"topology": ["Mine"], "batch": [1], "Latency_compute (min)": [0.01], "Latency_compute (mean)": [0.012]}
+    with pytest.raises(InvalidDataError, match=r"there is no figure, got the columns .*Latency_compute \(min\)"):
+        rc.read_measurements(table, **SAID)
+    template = {"NN_Topology": ["CNV"], "HWType": ["TX2"], "Precision": ["FP16"], "batch/thread/stream": [1]}
+    with pytest.raises(
+        InvalidDataError, match=r"'LAT-comp \(min\)' is none of the template's; it seems to be 'latency"
+    ):
+        rc.read_measurements({**template, "LAT-comp (min)": [40.0]})
+    said = rc.read_measurements(
+        {**template, "LAT-comp (min)": [40.0]}, columns={"LAT-comp (min)": ("latency_compute_s", "ms")}
+    )
+    assert said["latency_compute_s"].item() == 0.04
+
+
+@pytest.mark.parametrize("value", [["a", "b"], np.array(["a", "b"]), pl.Series(["a"])])
+def test_a_constant_is_one_value(value):
+    with pytest.raises(InvalidDataError, match=r"`constants\['mode'\]`: expected one text or number"):
+        rc.read_measurements(FOREIGN, columns=COLUMNS, constants={**CONSTANTS, "mode": value})
 
 
 def test_a_column_that_is_there_twice_over_is_told():
@@ -335,6 +364,10 @@ def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
         ("latency (s) x1000", "latency_compute_s", "s x1000"),
         ("8 Batches/s", "throughput_compute_per_s", "Batches/s"),
         ("thousand fps", "throughput_compute_per_s", "thousand fps"),
+        *((f"t ({one})", "latency_compute_s", one) for one in ("1/10 s", "0.1 ms")),
+        ("latency 1/1000 s", "latency_compute_s", "1/1000 s"),
+        ("time per 100 runs [s]", "latency_compute_s", "s per 100"),
+        *((f"power_{one}", "power_full_w", one) for one in ("cW", "dW", "deciwatt")),
     ],
 )
 def test_units_of_other_quantities_and_powers_of_ten_are_not_taken_in_silence(head, column, told):

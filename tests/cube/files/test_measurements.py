@@ -219,6 +219,12 @@ def test_the_community_template_is_read(tmp_path):
     assert (found["task"], found["topology"], found["batch_kind"]) == ("imagenet", "ResNet-50", "threads")
 
 
+def test_what_the_template_is_said_to_count_is_kept(tmp_path):
+    path = written(tmp_path, SHORT_TEMPLATE.format("fps-comp", "100"))
+    assert rc.read_measurements(path)["batch_kind"].item() == "batch"
+    assert rc.read_measurements(path, constants={"batch_kind": "threads"})["batch_kind"].item() == "threads"
+
+
 SHORT_TEMPLATE = "NN_Topology,HWType,Precision,Op mode,batch/thread/stream,{}\nCNV,TX2,FP16,maxn,1,{}\n"
 
 

@@ -418,3 +418,27 @@ def test_labels_that_are_letters_of_units_are_no_row_of_units(tmp_path):
     for text in ("name,batch\nB,1\nW,2\n", "name,note\nB,\nW,\n"):
         path.write_text(text)
         assert as_table(path, what="rows").columns[0] == "name"
+
+
+def test_labels_of_platforms_stay_as_they_are_written(tmp_path):
+    head = "platform,device_class,mode,precision,peak_compute,memory_bandwidth\n"
+    lines = [f"A,GPU,{mode},INT8,2 TOP/s,10 GB/s\n" for mode in ("1.5", "2.0", "007")]
+    assert rc.read_platforms(written(tmp_path, head + "".join(lines), "mine.csv"))["mode"].to_list() == [
+        "1.5",
+        "2.0",
+        "007",
+    ]
+
+
+def test_what_is_no_column_or_source_of_a_platform_is_told():
+    with pytest.raises(InvalidDataError, match="`columns`: there is no column 1"):
+        rc.read_platforms([{1: "A", "Class": "NPU"}], columns={1: "platform"})
+    entry = {
+        "platform": "A",
+        "device_class": "NPU",
+        "precision": "INT8",
+        "peak_compute": "1 TOP/s",
+        "memory_bandwidth": "1 GB/s",
+    }
+    with pytest.raises(InvalidDataError, match="expected the keys value and source, got value, 1"):
+        rc.read_platforms([{**entry, "power": {"value": 5, 1: 2}}])
