@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roofcube.files.onnx.operands import check_heads, fits
-from roofcube.files.onnx.work import Node, Work, constant_elements
+from roofcube.files.onnx.work import Node, Work, activation_elements, constant_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,7 @@ def attention(node: Node) -> list[Work]:
         )  # fmt: skip
     keys += node.known(4).dims[2] if past is not None else 0
     read = sum(tensor.elements for tensor in (query, key, value, past, node.input(5)) if tensor is not None)
+    read += activation_elements(node, 3)  # a mask
     return [
         _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
                   read=read, part="")
@@ -106,6 +107,7 @@ def multi_head_attention(node: Node) -> list[Work]:
         )  # fmt: skip
     keys += node.known(6).dims[2] if past is not None else 0
     read = sum(tensor.elements for tensor in (query, key, value, past, node.input(7)) if tensor is not None)
+    read += activation_elements(node, 4, 5)  # a mask, what is added to the scores
     return [
         _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
                   read=read, part="")
@@ -132,13 +134,14 @@ def grouped_query_attention(node: Node) -> list[Work]:
     # of the keys and values, those before this step are read as well
     cached = 2 * images * key_heads * width * (keys - queries)
     read = images * queries * width * (heads + 2 * key_heads) + max(cached, 0)
+    read += activation_elements(node, 10)  # what is added to the scores
     return [
         _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=width,
                   read=read, part="")
     ]  # fmt: skip
 
 
-def projected_attention(past_at: int) -> Callable[[Node], list[Work]]:
+def projected_attention(past_at: int, *masks_at: int) -> Callable[[Node], list[Work]]:
     """Count com.microsoft.Attention and QAttention: one projection to query, key and value, then the attention."""
 
     def count(node: Node) -> list[Work]:
@@ -158,6 +161,7 @@ def projected_attention(past_at: int) -> Callable[[Node], list[Work]]:
             activation_bits=data.bits, constants=constant_elements(node.input(2)), part="projection",
         )  # fmt: skip
         read = images * queries * columns + (past.elements if past is not None else 0)
+        read += activation_elements(node, *masks_at)
         products = _attended(
             node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
             read=read, part="products",
@@ -169,8 +173,8 @@ def projected_attention(past_at: int) -> Callable[[Node], list[Work]]:
 
 ATTENTION: dict[str, Callable[[Node], list[Work]]] = {
     "Attention": attention,
-    "com.microsoft.Attention": projected_attention(4),
-    "com.microsoft.QAttention": projected_attention(8),
+    "com.microsoft.Attention": projected_attention(4, 3, 5),
+    "com.microsoft.QAttention": projected_attention(8, 5),
     "com.microsoft.MultiHeadAttention": multi_head_attention,
     "com.microsoft.GroupQueryAttention": grouped_query_attention,
 }

@@ -80,7 +80,7 @@ REDUCTION |= {
 
 WINDOWED = {"AveragePool", "LpPool", "MaxPool", f"{CONTRIB}QLinearAveragePool"}
 # operations for each element of the result: interpolation between neighbours, rotation of pairs
-SAMPLED = {"AffineGrid": 12, "GridSample": 8, "MaxRoiPool": 1, "MaxUnpool": 1, "RoiAlign": 8, "Upsample": 1}
+SAMPLED = {"AffineGrid": 12, "GridSample": 8, "MaxRoiPool": 1, "MaxUnpool": 1, "RoiAlign": 8}
 ROTATION = {"RotaryEmbedding": 3, f"{CONTRIB}RotaryEmbedding": 3}
 
 # elements picked by index: what is read is what is picked, not the whole
@@ -199,7 +199,8 @@ def _pooled(node: Node) -> int:
 
 def _resized(node: Node) -> int:
     mode = node.attributes.get("mode", b"nearest")
-    neighbours = {b"nearest": 1, b"linear": 2, b"cubic": 4}[mode if isinstance(mode, bytes) else mode.encode()]
+    mode = mode if isinstance(mode, bytes) else mode.encode()
+    neighbours = {b"nearest": 1, b"linear": 2, b"bilinear": 2, b"cubic": 4}[mode]
     source, target = node.known(0).dims, node.output().dims
     stretched = sum(one != two for one, two in zip(source, target, strict=True))
     return node.output().elements * (1 if neighbours == 1 else 2 * neighbours**stretched)
@@ -239,7 +240,7 @@ VECTOR: dict[str, tuple[str, Callable[[Node], int]]] = {
     **{name: ("reduction", _each_input(1)) for name in REDUCTION},
     **dict.fromkeys(WINDOWED, ("pooling", _pooled)),
     **{name: ("resampling", _each_result(factor)) for name, factor in SAMPLED.items()},
-    "Resize": ("resampling", _resized),
+    **dict.fromkeys(("Resize", "Upsample"), ("resampling", _resized)),
     **{name: ("indexing", _each_result(0)) for name in INDEXED},
     **{name: ("indexing", _each_result(1)) for name in SCATTERED},
     **dict.fromkeys(SORTED, ("indexing", _sorted)),

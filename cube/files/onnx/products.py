@@ -8,7 +8,6 @@ meets padding count in full, masked products of an attention too, biases do not:
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roofcube.files.onnx.attention import ATTENTION
@@ -19,7 +18,7 @@ from roofcube.files.onnx.operands import (
     check_product,
     check_recurrent,
 )
-from roofcube.files.onnx.work import Node, NotCountableError, Work, constant_elements
+from roofcube.files.onnx.work import Node, NotCountableError, Work, activation_elements, constant_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +79,26 @@ def deformable_convolution(node: Node) -> list[Work]:
     """Count a deformable convolution; sampling between pixels is vector work, four products and sums a sample."""
     (work,) = convolution(0, 1, 3)(node)
     samples = math.prod(work.kernel) * work.in_channels * math.prod(work.target) * work.runs
-    return [replace(work, vector_ops=8 * samples)]
+    places = activation_elements(node, 2, 4)
+    return [work, Work(kind="resampling", read=places, written=0, vector_ops=8 * samples, multiplies=False,
+                       activation_bits=work.activation_bits, part="sampling")]  # fmt: skip
+
+
+def with_sum(count: Callable[[Node], list[Work]], place: int) -> Callable[[Node], list[Work]]:
+    """Count beside a product the activations at a place that are added to it, as an addition of its own would be."""
+
+    def counted(node: Node) -> list[Work]:
+        layers, read = count(node), activation_elements(node, place)
+        if read:
+            layers.append(
+                Work(
+                    kind="elementwise", read=read, written=0, vector_ops=node.output().elements, multiplies=False,
+                    activation_bits=layers[0].activation_bits, part="sum",
+                )
+            )  # fmt: skip
+        return layers
+
+    return counted
 
 
 def _spatial(tensor: Tensor, channels_last: bool = False) -> tuple[int, int]:
@@ -315,7 +333,7 @@ PRODUCTS: dict[str, Callable[[Node], list[Work]]] = {
     "ConvInteger": convolution(0, 1, 99),
     "QLinearConv": convolution(0, 3, 8),
     "com.microsoft.QLinearConv": convolution(0, 3, 8),
-    "com.microsoft.FusedConv": convolution(0, 1, 2),
+    "com.microsoft.FusedConv": with_sum(convolution(0, 1, 2), 3),
     "DeformConv": deformable_convolution,
     "ConvTranspose": transposed_convolution,
     "MatMul": matrix_product(0, 1),
@@ -327,8 +345,8 @@ PRODUCTS: dict[str, Callable[[Node], list[Work]]] = {
     "com.microsoft.FusedMatMul": matrix_product(0, 1),
     "com.microsoft.TransposeMatMul": matrix_product(0, 1),
     "com.microsoft.MatMulNBits": packed_product,
-    "Gemm": matrix_product(0, 1, 2),
-    "com.microsoft.FusedGemm": matrix_product(0, 1, 2),
+    "Gemm": with_sum(matrix_product(0, 1, 2), 2),
+    "com.microsoft.FusedGemm": with_sum(matrix_product(0, 1, 2), 2),
     "com.microsoft.QGemm": matrix_product(0, 3, 6),
     "Einsum": einsum,
     "LSTM": recurrent,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from roofcube.files.onnx.tensors import Tensor
 
-__all__ = ["Node", "NotCountableError", "Work", "constant_elements"]
+__all__ = ["Node", "NotCountableError", "Work", "activation_elements", "constant_elements"]
 
 
 class NotCountableError(Exception):
@@ -130,3 +130,9 @@ class Work:
 def constant_elements(*tensors: Tensor | None) -> int:
     """Count the elements of those tensors that are constant."""
     return sum(tensor.parameters for tensor in tensors if tensor is not None and tensor.constant and tensor.known)
+
+
+def activation_elements(node: Node, *places: int) -> int:
+    """Count the elements of those inputs of a node that no file holds."""
+    tensors = map(node.input, places)
+    return sum(tensor.elements for tensor in tensors if tensor is not None and not tensor.constant and tensor.known)

@@ -305,3 +305,23 @@ def test_a_pointer_to_a_model_is_no_model(tmp_path):
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", encoding="utf-8")
     with pytest.raises(InvalidDataError, match=r"net\.onnx: expected an ONNX model, got a pointer of Git LFS"):
         rc.read_network(path)
+
+
+def test_upsampling_between_neighbours_counts_as_resizing_does(tmp_path):
+    weights = {"s": np.array([1, 1, 2, 2], "f4"), "w": zeros(5, 4, 1, 1)}
+    counts = [
+        rc.read_network(write(tmp_path, [layer, node("Conv", ["r", "w"], ["y"])], weights, [1, 4, 8, 8], opset=opset))
+        for layer, opset in (
+            (node("Upsample", ["x", "s"], ["r"], mode="linear"), 9),
+            (node("Resize", ["x", "", "s"], ["r"], mode="linear"), 13),
+        )
+    ]
+    one, other = (table.filter(pl.col("kind") == "resampling")["vector_ops"].item() for table in counts)
+    assert one == other == 8 * 4 * 16 * 16
+
+
+def test_sizes_are_a_mapping(tmp_path):
+    path = write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": zeros(8, 5)}, [1, 8])
+    with pytest.raises(InvalidDataError, match=r"`sizes`: expected a mapping, got \(1, 8\)"):
+        rc.read_network(path, sizes=(1, 8))
+    assert rc.read_network(path, batch=np.int64(1))["ops"].item() == 80

@@ -400,8 +400,38 @@ def test_a_deformable_convolution_counts_its_weights_and_samples(tmp_path):
     layer = node("DeformConv", ["x", "w", "o"], ["y"], pads=[1] * 4)
     path = write(tmp_path, [layer], {"w": zeros(4, 2, 3, 3)}, {"x": [1, 2, 8, 8], "o": [1, 18, 8, 8]}, opset=19)
     table = rc.read_network(path)
-    assert (table["ops"].item() // 2, table["params"].item()) == (72 * 64, 72)
-    assert table["vector_ops"].item() == 8 * 9 * 2 * 64
+    convolution, sampling = table.iter_rows(named=True)
+    assert (convolution["ops"] // 2, convolution["params"], convolution["input_elements"]) == (72 * 64, 72, 128)
+    assert (sampling["kind"], sampling["vector_ops"], sampling["input_elements"]) == (
+        "resampling",
+        8 * 9 * 2 * 64,
+        18 * 64,
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "weights", "fused"),
+    [
+        (node("FusedConv", ["x", "w", "", "z"], ["y"], pads=[1] * 4, **MS), {"x": [1, 8, 4, 4], "z": [1, 16, 4, 4]}, {"w": zeros(16, 8, 3, 3)}, 256),
+        (node("Gemm", ["x", "w", "z"], ["y"]), {"x": [1, 8], "z": [1, 5]}, {"w": zeros(8, 5)}, 5),
+    ],
+)  # fmt: skip
+def test_what_is_added_within_a_product_is_read_as_by_an_addition(tmp_path, layer, inputs, weights, fused):
+    product, added = rc.read_network(write(tmp_path, [layer], weights, inputs)).iter_rows(named=True)
+    assert product["ops"] > 0
+    assert (added["kind"], added["ops"]) == ("elementwise", 0)
+    assert (added["vector_ops"], added["input_elements"], added["output_elements"]) == (fused, fused, 0)
+
+
+def test_masks_of_an_attention_are_read(tmp_path):
+    shapes = {"x": [1, 4, 10, 16], "k": [1, 4, 12, 16], "v": [1, 4, 12, 16]}
+    bare, masked = (
+        rc.read_network(write(tmp_path, [node("Attention", names, ["y"])], {}, inputs, opset=23))[
+            "input_elements"
+        ].item()
+        for names, inputs in ((["x", "k", "v"], shapes), (["x", "k", "v", "m"], {**shapes, "m": [1, 4, 10, 12]}))
+    )
+    assert masked == bare + 4 * 10 * 12
 
 
 def test_shared_weights_are_held_once_and_multiplied_every_time(tmp_path):
