@@ -36,6 +36,7 @@ __all__ = [
     "flat_column",
     "full_rank",
     "in_order",
+    "is_judged",
     "labelled",
     "locate",
     "named_as_dims",
@@ -159,6 +160,11 @@ def full_rank(array: xr.DataArray | xr.Variable, dims: Sequence[str]) -> Any:
     """
     ordered = array.transpose(*(dim for dim in dims if dim in array.dims)).data
     return ordered[tuple(slice(None) if dim in array.dims else None for dim in dims)]
+
+
+def is_judged(cube: xr.Dataset) -> bool:
+    """Check whether `quality` holds findings of the physics gate; one of the user's own says nothing of cells."""
+    return "quality" in cube.variables and "flag_masks" in cube["quality"].attrs
 
 
 def whole_flags(flags: Flags) -> Flags:

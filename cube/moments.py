@@ -94,7 +94,9 @@ def moment_of(name: str, value: Any, kind: np.dtype[Any]) -> Any:
             moment = make(given)
     except (TypeError, ValueError):
         pass
-    if np.isnat(moment) or np.datetime_data(moment.dtype)[0] == "generic":
+    unit = np.datetime_data(moment.dtype)[0]
+    # a month is no duration: it has 28 to 31 days
+    if np.isnat(moment) or unit == "generic" or (kind.kind == "m" and unit in ("Y", "M")):
         what, example = (
             ("a datetime", "'2026-01-31'") if kind.kind == "M" else ("a duration", "np.timedelta64(36, 'h')")
         )

@@ -14,7 +14,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.vocabulary import DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "AS_GIVEN",
@@ -38,6 +38,7 @@ __all__ = [
     "plain_values",
     "quantity",
     "read_quantity",
+    "said_order",
     "sentence",
     "short",
     "shown_unit",
@@ -430,7 +431,7 @@ def labelled_text(label: Any, unit: str = "") -> str:
 def configuration_of(point: Any, digits: Mapping[str, int] | None = None) -> str:
     """Write the labels of one point of a cube; dims with several labels left are not told."""
     labels = {name: plain_values(point[name].values)[0] for name in point.coords if point[name].size == 1}
-    return labels_text(labels, str(point.attrs.get("dim_order", "")), units_of(point), digits)
+    return labels_text(labels, point.attrs, units_of(point), digits)
 
 
 def plain_values(values: np.ndarray[Any, Any]) -> list[Any]:
@@ -529,15 +530,26 @@ def _text_of(label: Any) -> str:
     return moment_text(label) if isinstance(label, np.datetime64 | np.timedelta64) else str(label)
 
 
+def said_order(attrs: Mapping[str, Any], known: Iterable[Any]) -> list[str]:
+    """Read those of some dims that the attribute `dim_order` names, in order; their names may have blanks."""
+    rest, found = str(attrs.get("dim_order", "")), []
+    longest_first = sorted(map(str, known), key=len, reverse=True)
+    while rest:
+        name = next((one for one in longest_first if f"{rest} ".startswith(f"{one} ")), None)
+        found += [] if name is None else [name]
+        rest = rest.partition(" ")[2] if name is None else rest[len(name) + 1 :]
+    return found
+
+
 def labels_text(
     labels: Mapping[str, Any],
-    dim_order: str,
+    attrs: Mapping[str, Any],
     units: Mapping[str, str] | None = None,
     digits: Mapping[str, int] | None = None,
 ) -> str:
     """Write the labels of a point: the configuration, then those of own dims, with the digits that tell them apart."""
     units, digits = units or {}, digits or {}
-    own = {name: labels[name] for name in dim_order.split() if name in labels and name not in DIMS}
+    own = {name: labels[name] for name in said_order(attrs, labels) if name not in DIMS}
     texts = {
         name: distinct_texts([label], units.get(name, ""), digits=digits.get(name, ALONE))[0]
         for name, label in own.items()

@@ -13,7 +13,16 @@ from roofcube.inert import inert_text
 from roofcube.labels import flat_column
 from roofcube.sweep.flags import is_code
 from roofcube.vocabulary import DIMS
-from roofcube.wording import digits_apart, distinct_texts, flag_words, in_shown_unit, noun_of, percent, unit_of
+from roofcube.wording import (
+    digits_apart,
+    distinct_texts,
+    flag_words,
+    in_shown_unit,
+    noun_of,
+    percent,
+    said_order,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +164,7 @@ def print_answer(answer: xr.Dataset, names: Sequence[str]) -> str:
 
 def _labels_shown(answer: xr.Dataset) -> set[str]:
     """Name the labels that tell the rows of an answer apart: those of dims, and the ends of bins."""
-    order = str(answer.attrs.get("dim_order", "")).split()
+    order = said_order(answer.attrs, answer.variables)
     return {*DIMS, *order, *map(str, answer.dims), "bin_low", "bin_high", "meaning"}
 
 

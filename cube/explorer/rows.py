@@ -11,7 +11,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.explorer.categories import Category, category_of, quoted, worded
-from roofcube.labels import full_rank
+from roofcube.labels import full_rank, is_judged
 from roofcube.model.graph import EXTRAPOLATES, LAYER, dim_order
 from roofcube.options import fits_memory
 from roofcube.sweep.answers.points import as_points
@@ -27,7 +27,7 @@ from roofcube.vocabulary import (
     QUALITY,
     VARIABLES,
 )
-from roofcube.wording import digits_apart, flag_words, plain_values
+from roofcube.wording import digits_apart, flag_words, plain_values, said_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -204,7 +204,7 @@ class Rows:
     def impossible(self, names: Iterable[str]) -> Array | None:
         """Return which rows the physics gate finds impossible for a question on variables; None where it has no say."""
         bits = impossible_bits(names)
-        if not bits or "quality" not in self.cube or "flag_masks" not in self.cube["quality"].attrs:
+        if not bits or not is_judged(self.cube):
             return None
         return np.asarray((self.column("quality").astype("i8") & bits) != 0)
 
@@ -219,7 +219,7 @@ class Rows:
     def doubtful(self) -> Array:
         """Which rows carry a flag that a reader should know of before relying on them."""
         if self._is_measured:
-            return (self.column("quality").astype("i8") & DOUBTFUL) != 0 if "quality" in self.cube else self._none
+            return (self.column("quality").astype("i8") & DOUBTFUL) != 0 if is_judged(self.cube) else self._none
         if self._has_reasons:
             return np.asarray(self.extrapolates | (self.column("infeasible") != 0))
         return self.extrapolates
@@ -227,9 +227,7 @@ class Rows:
     def doubts_hidden(self) -> dict[str, Any]:
         """Return the limits that leave out what is doubtful, as `where` takes them."""
         if self._is_measured:
-            meanings = (
-                str(self.cube["quality"].attrs.get("flag_meanings", "")).split() if "quality" in self.cube else []
-            )
+            meanings = self.cube["quality"].attrs["flag_meanings"].split() if is_judged(self.cube) else []
             names = [f"not {name}" for name in meanings if GRADES.get(name) == "doubtful"]
             return {"quality": names} if names else {}
         hidden: dict[str, Any] = {"infeasible": ["feasible"]} if self._has_reasons else {}
@@ -240,7 +238,7 @@ class Rows:
         return self._findings(rows, ~(DOUBTFUL | ALL_IMPOSSIBLE)) if self._is_measured else [""] * len(rows)
 
     def _findings(self, rows: Array, bits: int) -> list[str]:
-        if "quality" not in self.cube:
+        if not is_judged(self.cube):
             return [""] * len(rows)
         return [str(text) for text in flag_words(self.values("quality", rows) & bits, self.cube["quality"].attrs)]
 
@@ -375,7 +373,7 @@ def _id_names(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
     """Name what tells rows apart: the dims; of points without labels of their own, the coordinates along them."""
     if any(dim in cube.coords for dim in dims):
         return list(dims)
-    said = str(cube.attrs.get("dim_order", "")).split()
+    said = said_order(cube.attrs, cube.coords)
     names = dict.fromkeys([*said, *CONFIGURATION, "batch"])
     ordered = [name for name in names if name in cube.coords and cube[name].dims == tuple(dims)]
     if len(dims) != 1 or not ordered:

@@ -30,7 +30,7 @@ from roofcube.labels import alike, full_rank
 from roofcube.model.graph import LAYER, RESULTS
 from roofcube.options import fits_memory, megabytes, memory_limit
 from roofcube.vocabulary import CONFIGURATION, LAB, MEASURED_ACCURACY
-from roofcube.wording import AS_GIVEN
+from roofcube.wording import AS_GIVEN, said_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -486,7 +486,7 @@ def _assembled(
     if LAB in indexes:
         if len({cube.attrs.get("title") for cube in cubes}) > 1:
             attributes.pop("title", None)  # of one of the labs
-        orders = [str(cube.attrs["dim_order"]) for cube in cubes if "dim_order" in cube.attrs]
+        orders = [said_order(cube.attrs, cube.dims) for cube in cubes if "dim_order" in cube.attrs]
         if orders:
             attributes["dim_order"] = _order_with_lab(orders[0])
     labels = {}
@@ -501,8 +501,8 @@ def _assembled(
     return xr.Dataset(data, coords={**labels, **beside}, attrs=attributes)
 
 
-def _order_with_lab(order: str) -> str:
+def _order_with_lab(order: Sequence[str]) -> str:
     """Put the own dim before the batch, as the order of ties has it."""
-    dims = [dim for dim in order.split() if dim != LAB]
+    dims = [dim for dim in order if dim != LAB]
     place = dims.index("batch") if "batch" in dims else len(dims)
     return " ".join([*dims[:place], LAB, *dims[place:]])

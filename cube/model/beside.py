@@ -122,15 +122,22 @@ def _whole_design(design: xr.Dataset, precisions: list[str]) -> xr.Dataset:
     return design.assign(more).assign_coords(coords)
 
 
+def _nothing(name: str, parts: Sequence[xr.Dataset], size: int) -> np.ndarray[Any, Any]:
+    """Return what stands for a variable where a platform lacks it, of the kind that the others have."""
+    kind = next(part[name].dtype for part in parts if name in part)
+    if kind.kind in "mM":
+        return np.full(size, "NaT", dtype=kind)
+    return np.full(size, "" if kind.kind in "UT" else None if kind.kind == "O" else np.nan)
+
+
 def _joined_hardware(name: str, parts: Sequence[xr.Dataset]) -> xr.Variable:
-    """Join one variable along `platform`; what a platform lacks is NaN."""
+    """Join one variable along `platform`; what a platform lacks is missing."""
     arrays = []
     for part in parts:
         if name in part:
             array = part[name].reset_coords(drop=True)
         else:
-            kind: Any = "" if name == "device_class" else np.nan
-            array = xr.DataArray(np.full(part.sizes["platform"], kind), dims="platform")
+            array = xr.DataArray(_nothing(name, parts, part.sizes["platform"]), dims="platform")
         arrays.append(array if "platform" in array.dims else array.expand_dims(platform=part["platform"].values))
     try:
         same = xr.align(*arrays, join="exact", exclude={"platform"})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import xarray as xr
 
@@ -21,6 +22,8 @@ def as_list(value: Any) -> list[Any] | None:
     """Return a list of one or several; a table, or rows of one, is one."""
     if value is None:
         return None
+    if isinstance(value, xr.DataArray | np.ndarray):  # labels of a cube or an answer
+        return list(np.atleast_1d(np.asarray(value)).ravel().tolist())
     if isinstance(value, str | xr.Dataset) or is_table(value) or not hasattr(value, "__iter__"):
         return [value]
     items = list(value)

@@ -132,7 +132,7 @@ def inputs(
     asked = as_list(precision)
     chosen = {"platforms": platforms, "topologies": topologies, "precision": precision, "mode": mode}
     for what, given in {**chosen, "pruning": pruning, "batch": batch}.items():
-        if isinstance(given, list | tuple | set | np.ndarray) and not len(given):
+        if isinstance(given, list | tuple | set | np.ndarray | xr.DataArray) and as_list(given) == []:
             msg = f"`{what}`: expected at least one label, got none; leave it out for all"
             raise InvalidDataError(msg)
     wanted = asked and list(dict.fromkeys(canonical("precision", f"{one}") for one in asked))

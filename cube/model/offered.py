@@ -225,7 +225,7 @@ def _laid(
 ) -> xr.Variable:
     data = np.asarray(variable.transpose(OFFER, ...).values)
     rest = [dim for dim in variable.dims if dim != OFFER]
-    empty: Any = {"f": np.nan, "U": "", "O": "", "M": np.datetime64("NaT", "s")}.get(
+    empty: Any = {"f": np.nan, "U": "", "O": "", "M": np.datetime64("NaT", "s"), "m": np.timedelta64("NaT", "s")}.get(
         data.dtype.kind, EMPTY.get(name, 0)
     )
     whole = np.full((*(len(axes[dim]) for dim in dims), *data.shape[1:]), empty, dtype=data.dtype)

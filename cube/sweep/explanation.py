@@ -122,12 +122,14 @@ class Explanation:
             "found": bool(self.winner["found"]),
             "winner": _point_as_dict(self.winner, self.objective) if bool(self.winner["found"]) else None,
             "runner_up": None if self.runner_up is None else _point_as_dict(self.runner_up, self.objective),
-            "margin": None if np.isnan(self.margin) else float(self.margin),
+            "margin": _finite_or_none(self.margin),
             "n_points": self.n_points,
             "removed": dict(self.removed),
             "removed_by_trust": self.removed_by_trust,
             "binding": [one.name for one in self.relaxations],
-            "relaxations": [{"name": one.name, "to": _item(one.to), "gains": one.gains} for one in self.relaxations],
+            "relaxations": [
+                {"name": one.name, "to": _item(one.to), "gains": _finite_or_none(one.gains)} for one in self.relaxations
+            ],
             "doubts": list(self.doubts),
             "unknown": list(self.unknown),
         }
@@ -457,8 +459,8 @@ def _point_as_dict(point: xr.Dataset, objective: str) -> dict[str, Any]:
     return {**labels, **{name: _finite_or_none(point[name]) for name in ends if name in point}}
 
 
-def _finite_or_none(array: xr.DataArray) -> float | None:
-    number = float(array)
+def _finite_or_none(value: Any) -> float | None:
+    number = float(value)
     return number if np.isfinite(number) else None
 
 

@@ -156,7 +156,7 @@ class Sweep:
                 raise InvalidDataError(msg)
         try:
             return self._of(self.inputs.sel(chosen))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             dims = ", ".join(chosen)
             msg = f"`sel`: expected labels of {dims}, got {chosen} ({error}); give a label, a list or a slice"
             raise InvalidDataError(msg) from error
@@ -356,8 +356,8 @@ class Sweep:
         ----------
         where, per
             As in `best`.
-        by : {"infeasible", "bound"}, optional
-            Count by the meaning of a flag, along the dim `reason`.
+        by : str, optional
+            Count by the meaning of a flag, such as `infeasible` or `bound`, along the dim `reason`.
 
         Returns
         -------

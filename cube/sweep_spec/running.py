@@ -228,7 +228,7 @@ def _with_variable(inputs: xr.Dataset, name: str, given: float | Values) -> xr.D
             f"{known[given.dim.casefold()]!r}?"
         )
         raise InvalidDataError(msg)
-    size = inputs.sizes.get(given.dim, len(given.labels or values))
+    size = inputs.sizes.get(given.dim, len(values if given.labels is None else given.labels))
     if len(values) != size:
         msg = (
             f"`variables.{name}.values`: expected {size} values along {given.dim!r}, got {len(values)}; give one for "

@@ -102,8 +102,7 @@ def count(
 ) -> CountPartial:
     """Count the valid points of each group, by the codes of an output."""
     part = CountPartial(query, range(query.n_groups), by, codes)
-    order = np.argsort(part.codes, kind="stable")
-    ascending = part.codes[order]
+    ascending, place = np.unique(part.codes, return_inverse=True)  # two meanings may share a code
 
     def classify(values: Array) -> Array:
         """Return codes ascending numbers, gaps between them included, so that the numbers are monotone."""
@@ -112,8 +111,8 @@ def count(
     if by is None:
         part.counts[:] = classified(query, 1, None, classify, budget=budget, stop=stop)
     else:
-        counts = classified(query, 2 * len(codes) + 2, by, classify, budget=budget, stop=stop)
-        part.counts[:, order] = counts[:, 1 : 2 * len(codes) : 2]
+        counts = classified(query, 2 * len(ascending) + 2, by, classify, budget=budget, stop=stop)
+        part.counts[:] = counts[:, 1 : 2 * len(ascending) : 2][:, place]
     return part
 
 

@@ -216,9 +216,13 @@ class Tally(Rows[HistogramPartial]):
         self.given = edges
         self.kernel = self.kernel_of(lambda: scan_sources.tally_source(query, self.tables, name), name)
         kind = np.dtype(query.space.dtype)
-        self.edges = edges.astype(kind)
         with np.errstate(over="ignore"):  # nothing but infinity follows the largest number
-            self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
+            self.edges = edges.astype(kind)
+            above = np.nextafter(self.edges, kind.type(np.inf))
+        # what is at or above an edge is at or above the next number that there is; what equals the last one is inside
+        rises = self.edges < edges
+        rises[-1:] |= self.edges[-1:] == edges[-1:]
+        self.edges = np.where(rises, above, self.edges)
         self.keys = ordered_bits(np.append(self.edges, kind.type(np.nan)))
         self.opens, self.closes = cells(self.edges)
         self.ways = query.tuning.tally_ways if len(edges) <= query.tuning.tally_many_edges else 1

@@ -8,7 +8,7 @@ many points each one stands for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +76,7 @@ class Limit:
             low = -largest
         if one_of is not None:
             given = zip(self.one_of, one_of, strict=True)  # type: ignore[arg-type]
-            one_of = tuple(own for value, own in given if np.isfinite(own) or not np.isfinite(value))
+            one_of = tuple(own for value, own in given if np.isfinite(own) or not isfinite(value))
         return low, high, one_of
 
 

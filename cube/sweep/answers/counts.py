@@ -86,6 +86,7 @@ def histogram(
     if meanings and not _follow_each_other(list(meanings.values())):
         return _histogram_of_codes(context, variable, meanings, read, per)
     edges = _edges_of(context, variable, bins, read)
+    compared = _as_stored(context, variable, edges)
     coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
     if meanings:
         coords["meaning"] = ("bin", list(meanings))
@@ -93,7 +94,7 @@ def histogram(
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         check_cells(context, "histogram", dims, len(edges))
         bound = context.query(limits, per=dims, also=[variable])
-        counts = context.engine(bound.query).histogram(bound.query, variable, edges)
+        counts = context.engine(bound.query).histogram(bound.query, variable, compared)
         spread = over_groups(context, bound, dims, counts, 0).astype(np.int64)
         made = _dataset(context, dims, ("bin",), spread, coords).assign_attrs(variable=variable)
         return kept_labels(made, bound, dims)
@@ -151,6 +152,16 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
         msg = f"`bins`: expected two or more ascending edges, got {bins!r}; give a number of bins or their edges"
         raise InvalidDataError(msg)
     return edges
+
+
+def _as_stored(context: Context, variable: str, edges: Array) -> Array:
+    """Round edges as a variable is stored, as limits are, so that an edge equal to a stored value includes it."""
+    stored = context.native(variable)
+    if stored is None or stored.dtype.kind != "f" or stored.dtype.itemsize >= edges.dtype.itemsize:
+        return edges
+    with np.errstate(over="ignore"):
+        rounded = edges.astype(stored.dtype).astype(edges.dtype)
+    return np.where(np.isfinite(rounded), rounded, edges)
 
 
 def _extremes_within(context: Context, variable: str, where: Where) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, unknown_label
@@ -44,7 +45,9 @@ def crossover(
     found_best = best(context, objective, per=groups, where=where, sense=sense, question="crossover")
     winner, found = found_best[between].values, found_best["found"].values
     earlier = _last_found_before(found)
-    changes = found & (earlier >= 0) & (winner != np.take_along_axis(winner, np.maximum(earlier, 0), axis=-1))
+    previous = np.take_along_axis(winner, np.maximum(earlier, 0), axis=-1)
+    same = (winner == previous) | (pd.isnull(winner) & pd.isnull(previous))  # a label may be NaN
+    changes = found & (earlier >= 0) & ~same
     at = np.nonzero(changes)
     before = (*at[:-1], earlier[at])
     labels = found_best[along].values

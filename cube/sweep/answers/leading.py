@@ -68,7 +68,9 @@ def _winner(context: Context, each: xr.Dataset, place: int, index: int, dim: str
     for name, one in like.variables.items():
         if name in each.variables:
             whole = each.variables[name]
-            variables[name] = whole.isel({dim: place}) if dim in whole.dims else whole
+            one_of = whole.isel({dim: place}) if dim in whole.dims else whole
+            # beside groups where nothing is found whole numbers are floats
+            variables[name] = one_of.astype(one.dtype) if one.dtype.kind in "iu" else one_of
         elif name == dim:  # without labels: its index
             variables[name] = xr.Variable((), np.asarray(index, dtype=one.dtype), one.attrs)
         else:

@@ -25,7 +25,7 @@ ROWS = 1 << 16  # that are looked up at a time: labels of a million take a gigab
 def at(context: Context, table: Any) -> xr.Dataset:
     """Evaluate the model at each row; rows whose labels are not in the space are empty."""
     check_names(context, [*context.names, *context.dims], added_names(context, {"found": ()}))
-    rows = _as_table(table)
+    rows = _as_table(context, table)
     for dim in context.dims:
         if column_of(dim) not in rows.columns and dim in rows.columns:
             rows = rows.rename({dim: column_of(dim)})
@@ -34,6 +34,9 @@ def at(context: Context, table: Any) -> xr.Dataset:
                 f"`table`: expected a column {column_of(dim)!r}, got {rows.columns}; add it, "
                 f"the space has {context.sizes[dim]} labels along {dim}"
             )
+            raise InvalidDataError(msg)
+        if column_of(dim) in rows.columns and rows.schema[column_of(dim)].is_nested():
+            msg = f"`table`: expected one label a row in {column_of(dim)!r}, got lists; give a row for each label"
             raise InvalidDataError(msg)
     if rows.height > ROWS:
         points.check_result(context, "at", rows.height, row_bytes=2 * context.row_bytes)  # parts, and what they become
@@ -58,11 +61,17 @@ def at(context: Context, table: Any) -> xr.Dataset:
     return result.assign_coords(labels)
 
 
-def _as_table(table: Any) -> pl.DataFrame:
-    if isinstance(table, xr.Dataset):
-        names = [*table.coords, *table.data_vars]
-        return pl.DataFrame({str(name): table[name].values for name in names if table[name].ndim == 1})
-    return as_table(table, what="table")
+def _as_table(context: Context, table: Any) -> pl.DataFrame:
+    if not isinstance(table, xr.Dataset):
+        return as_table(table, what="table")
+    wanted = {*context.dims, *map(column_of, context.dims)}
+    columns = {str(name): one for name, one in table.variables.items() if name in wanted}
+    dims = dict.fromkeys(dim for one in columns.values() for dim in one.dims)
+    if len(dims) > 1:
+        msg = f"`table`: expected labels along one dim, got {', '.join(map(str, dims))}; stack them to one"
+        raise InvalidDataError(msg)
+    length = next((table.sizes[dim] for dim in dims), 1)
+    return pl.DataFrame({name: np.resize(one.values, length) for name, one in columns.items()})
 
 
 def _coordinates(context: Context) -> xr.Dataset:

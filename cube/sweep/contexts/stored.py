@@ -30,6 +30,7 @@ from roofcube.sweep.contexts.exact import WIDE, compared_as_stored, in_memory, i
 from roofcube.sweep.contexts.streamed import StreamedEngine, StreamedQuery
 from roofcube.sweep.contexts.where import whole_ends
 from roofcube.vocabulary import with_meanings
+from roofcube.wording import said_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,13 @@ class StoredContext(Context):
         self.coords = {}
         self.variables: dict[str, xr.Variable] = {}
         labels = cube._coord_names
+        self._of_layers = frozenset(str(name) for name, variable in cube.variables.items() if LAYER in variable.dims)
+        if cube.data_vars and self._of_layers.issuperset(cube.data_vars):
+            msg = (
+                f"`cube`: expected a variable of points, got {', '.join(map(str, cube.data_vars))} along {LAYER!r}, "
+                f"the layers of a network, of which no question asks; call the dim otherwise: cube.rename({LAYER}=...)"
+            )
+            raise InvalidDataError(msg)
         for name, variable in cube.variables.items():
             if LAYER not in variable.dims:
                 attrs = with_meanings(str(name), variable.dtype.kind, variable.attrs)
@@ -102,6 +110,7 @@ class StoredContext(Context):
         part.outputs = {name: leaf(name) for name in part.variables}
         part.attrs = {}
         part._tables = {}
+        part._of_layers = frozenset()
         part._is_block = True
         return part
 
@@ -112,7 +121,13 @@ class StoredContext(Context):
         return {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in given.items()}
 
     def native(self, name: str) -> xr.Variable | None:
-        """Return a variable as it is stored."""
+        """Return a variable as it is stored; one of each layer has no value at a point."""
+        if name in self._of_layers:
+            msg = (
+                f"`{name}`: runs along {LAYER!r}, the layers of a network, of which no question asks; reduce it along "
+                f"them, or call the dim otherwise: cube.rename({LAYER}=...)"
+            )
+            raise InvalidDataError(msg)
         return self.variables.get(name, self.coords.get(name))
 
     def limit(self, name: str, limit: Limit) -> Limit:
@@ -281,6 +296,8 @@ class StoredContext(Context):
 
     def output(self, what: str, name: str) -> str:
         """Check the name of a variable whose values are computed with, not only compared."""
+        if isinstance(name, str):
+            self.native(name)
         super().output(what, name)
         variable = self._variable(name)
         if compared_as_stored(variable):
@@ -308,7 +325,7 @@ def _own_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _dims_of(cube: xr.Dataset) -> tuple[str, ...]:
     """Order the dims as ties are decided: as the cube says in its attrs, else known ones, own ones, batch last."""
-    said = [dim for dim in str(cube.attrs.get("dim_order", "")).split() if dim in cube.dims and dim != LAYER]
+    said = [dim for dim in said_order(cube.attrs, cube.dims) if dim != LAYER]
     # dims that only a coordinate of another name has come last of their kind
     names = dict.fromkeys([*said, *dim_order(cube), *(str(dim) for dim in cube.dims if dim != LAYER)])
     order = tuple(dims_in_order(names))

@@ -305,6 +305,8 @@ def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
     if labels.dtype.kind not in "USOT":
         return np.flatnonzero(_within(name, labels, (wanted.start, wanted.stop)))
     known = labels.tolist()
+    if not known and wanted == slice(None):
+        return np.arange(0)
     start = 0 if wanted.start is None else known.index(_label(name, wanted.start, known))
     stop = len(known) - 1
     if wanted.stop is not None:
@@ -417,7 +419,8 @@ def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mappi
 def _has_bits(name: str, codes: Array, bits: Any) -> Array:
     if isinstance(bits, Bits):
         return bits.met(codes)
-    if isinf(bits) or bits != int(bits):
+    held = np.iinfo(codes.dtype)
+    if isinf(bits) or bits != int(bits) or not held.min <= bits <= held.max:
         raise _no_limit(name, bits)
     return Bits(int(bits)).met(codes) if bits else np.asarray(codes == 0)
 
@@ -470,6 +473,8 @@ def _is_end(end: Any, dated: bool) -> bool:
 
 def _number(name: str, value: Any) -> Any:
     """Read a number; whole ones stay whole, and those longer than f8 as long as they are."""
+    if isinstance(value, np.timedelta64 | np.datetime64):  # of nanoseconds Python takes the ticks for a number
+        raise _no_limit(name, value)
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
@@ -111,3 +113,32 @@ def test_a_platform_file_of_other_bytes_is_told(tmp_path):
     (tmp_path / "mine.toml").write_bytes(b"\x80\x81 = 1")
     with pytest.raises(InvalidDataError, match=r"mine\.toml: not readable as TOML"):
         rc.read_platforms(tmp_path / "mine.toml")
+
+
+def test_labels_of_a_cube_or_an_answer_are_labels():
+    inputs = rc.inputs("mnist", platforms=["TX2", "NCS2"], batch=[1, 8])
+    winner = rc.Sweep(inputs).best("predicted_throughput")
+    again = rc.inputs("mnist", platforms=inputs["platform"], batch=inputs["batch"])
+    assert again.identical(inputs)
+    one = rc.inputs(
+        "mnist", platforms=winner["platform"], topologies=winner["topology"], precision=winner["precision"],
+        pruning=winner["pruning"], mode=winner["mode"], batch=np.array(8),
+    )  # fmt: skip
+    assert set(dict(one.sizes).values()) - {one.sizes.get("layer")} == {1}
+    for empty in (np.array([]), xr.DataArray(np.zeros(0))):
+        with pytest.raises(InvalidDataError, match="`batch`: expected at least one label"):
+            rc.inputs("mnist", batch=empty)
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        (["ACME"], ""), ([3.0], np.nan), (np.array(["x"], object), None),
+        (np.array(["2026-01-01"], "M8[ns]"), np.datetime64("NaT")), (np.array([5], "m8[s]"), np.timedelta64("NaT")),
+    ],
+)  # fmt: skip
+def test_what_a_real_platform_lacks_of_a_design_is_missing_in_its_kind(values, missing):
+    design = rc.hypothetical(name="h", peak_compute=1e12, memory_bandwidth=1e10).assign(own=("platform", values))
+    own = rc.inputs("mnist", platforms=["TX2", design])["own"].values
+    assert own[1] == np.asarray(values)[0]
+    assert (own[0] == missing) or (own[0] != own[0] and missing != missing)

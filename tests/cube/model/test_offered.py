@@ -139,3 +139,11 @@ def test_tiles_of_many_layers_are_worked_out_by_the_model(monkeypatch):
     assert "layer_tile_use" not in worked
     one, other = (rc.predict(each, assumptions=rc.BOUND) for each in (given, worked))
     np.testing.assert_allclose(one.predicted_throughput.values, other.predicted_throughput.values, rtol=1e-12)
+
+
+def test_a_duration_is_missing_where_nothing_is_offered():
+    offers = rc.inputs("cifar10", layout="offered")
+    offers["soak"] = ("offer", np.full(offers.sizes["offer"], np.timedelta64(18_000, "s")))
+    winner = rc.best(rc.as_product(offers), "soak", sense="min")
+    assert winner["soak"].values == np.timedelta64(18_000, "s")
+    assert np.isfinite(winner["peak_compute"])

@@ -512,3 +512,12 @@ def test_a_calibrated_sweep_is_doubted_as_its_cube_is():
     assert reasons[0].doubts == reasons[1].doubts
     of_sweep, of_cube = (one.winner["predicted_throughput_low"].item() for one in reasons)
     assert of_sweep == pytest.approx(of_cube)
+
+
+def test_what_is_infinite_is_no_number_of_json():
+    import json
+
+    cube = xr.Dataset({"v": ("x", [np.inf, 1.0])}, {"x": [1, 2]})
+    told = rc.explain(cube, "v", sense="max").to_dict()
+    assert told["margin"] is None
+    json.dumps(told, allow_nan=False)

@@ -742,3 +742,76 @@ def test_a_scalar_coordinate_is_an_objective_of_many_groups():
     assert rc.best(cube, "batch", per="g", sense="max").batch.item() == 4
     places = rc.best(cube, "x", per="g", sense="max")
     assert places.k.values.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "limit", [np.timedelta64(10_000_000, "ns"), np.timedelta64(5, "ms"), np.datetime64("2026-01-01", "ns")]
+)
+def test_a_moment_is_no_limit_of_numbers_in_whatever_unit(limit):
+    cube = xr.Dataset({"lat": ("x", [0.001, 0.02, 5.0])}, {"x": [1, 2, 3]})
+    for where in ({"lat": (None, limit)}, {"lat": [limit]}, {"x": (limit, None)}):
+        with pytest.raises(InvalidDataError, match="expected "):
+            rc.count(cube, where=where)
+
+
+@pytest.mark.parametrize("limit", [(None, np.timedelta64(2, "M")), [np.timedelta64(1, "Y")]])
+def test_a_month_is_no_duration(limit):
+    cube = xr.Dataset({"soak": ("x", np.array([1, 2], "m8[s]"))})
+    with pytest.raises(InvalidDataError, match="expected a duration"):
+        rc.count(cube, where={"soak": limit})
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4"])
+def test_numbers_beyond_a_dtype_are_met_by_nothing(kind):
+    cube = xr.Dataset({"a": ("x", np.array([1.0, 2.0], kind))})
+    assert int(rc.count(cube, where={"a": [10**39]})["count"]) == 0
+    with pytest.raises(InvalidDataError, match=r"expected \(low, high\) with numbers"):
+        rc.count(rc.benchmark("mnist"), where={"quality": [2**70]})
+
+
+@pytest.mark.parametrize("limits", [None, {"q": (0.5, None)}])
+@pytest.mark.parametrize("strategy", ["auto", "bounds", "numpy", "stream"])
+def test_a_value_in_single_precision_is_in_the_bin_that_begins_with_it(limits, strategy):
+    values = np.tile(np.array([0.7, 0.1], "f4"), 32)
+    cube = xr.Dataset({"a": ("x", values), "q": ("y", np.ones(64, "f4"))})
+    where = {"a": (0.7, None), **(limits or {})}
+    over = rc.histogram(cube if limits else cube[["a"]], "a", bins=[0, 0.7, 1], where=limits)
+    assert over["count"].values[1] == int(rc.count(cube if limits else cube[["a"]], where=where)["count"])
+    inputs = rc.inputs("mnist", platforms="TX2", batch=[1, 2]).assign(a=("batch", values[:2]))
+    sweep = rc.Sweep(inputs, dtype="f4", strategy=strategy)
+    bins = sweep.histogram("a", bins=[0, 0.7, 1], where={"ops": (1, None)})
+    assert bins["count"].values[1] == int(sweep.count(where={"a": (0.7, None), "ops": (1, None)})["count"])
+
+
+def test_a_dim_that_is_called_like_the_layers_of_a_network_is_told():
+    cube = xr.Dataset({"t": (("layer", "batch"), [[1.0, 2.0], [3.0, 4.0]]), "u": ("batch", [1.0, 2.0])})
+    for ask in (
+        lambda: rc.count(cube[["t"]]),
+        lambda: rc.best(cube, "t", sense="min"),
+        lambda: rc.count(cube, where={"t": (0, 1)}),
+        lambda: rc.histogram(cube, "t"),
+    ):
+        with pytest.raises(
+            InvalidDataError, match=r"along 'layer', the layers of a network, .*cube.rename\(layer=...\)"
+        ):
+            ask()
+    assert int(rc.count(cube)["count"]) == 2
+
+
+def test_dims_whose_names_have_blanks_keep_their_order():
+    inputs = rc.inputs("mnist", platforms="TX2", batch=[1]).assign(
+        flat=(("a a", "b b"), [[1.0, 2.0], [2.0, 1.0]]), **{"a a": ("a a", [0, 1]), "b b": ("b b", [0, 1])}
+    )
+    sweep = rc.Sweep(inputs, dims=["b b", "a a"], assumptions=rc.PUBLISHED.with_term("cost", lambda m: m.flat * 1.0))
+    asked = [rc.best(of, "cost", sense="max") for of in (sweep, sweep.compute())]
+    assert [(int(one["a a"]), int(one["b b"])) for one in asked] == [(1, 0)] * 2
+
+
+def test_nothing_changes_where_a_label_without_a_name_wins_everywhere():
+    cube = xr.Dataset({"v": (("r", "k"), [[3.0] * 3, [1.0] * 3])}, {"r": [np.nan, 2.0], "k": [1, 2, 3]})
+    assert not rc.crossover(cube, "v", between="r", along="k", sense="max")["changes"].any()
+
+
+def test_all_labels_of_a_dim_without_any_are_none():
+    cube = xr.Dataset({"v": ("x", np.zeros(0))}, {"x": np.array([], "U1")})
+    assert int(rc.count(cube, where={"x": slice(None)})["count"]) == 0

@@ -344,3 +344,32 @@ def test_labels_to_choose_that_are_not_there_are_told(labels):
 def test_what_a_sweep_cannot_take_is_told(ask, message):
     with pytest.raises(InvalidDataError, match=message):
         ask(rc.inputs("mnist", platforms="TX2"))
+
+
+def test_at_takes_the_labels_of_an_answer():
+    sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2", batch=[1, 8]))
+    winner = sweep.best("predicted_throughput")
+    assert sweep.at(winner)["found"].values.tolist() == [True]
+    front = sweep.pareto(["predicted_throughput", "top1"])
+    assert sweep.at(front)["found"].all()
+    assert not sweep.at(front.drop_vars("platform").assign_coords(platform="nowhere"))["found"].any()
+    with pytest.raises(InvalidDataError, match=r"`table`: expected labels along one dim, got .*; stack them"):
+        sweep.at(sweep.inputs)
+    row = {"platform": "TX2", "precision": "FP16", "topology": "MLP", "pruning": 100, "batch": 1}
+    with pytest.raises(InvalidDataError, match="expected one label a row in 'mode', got lists"):
+        sweep.at([{**row, "mode": ["maxn"]}])
+
+
+@pytest.mark.parametrize("strategy", ["auto", "bounds", "numpy"])
+def test_two_meanings_of_one_code_are_counted_alike(strategy):
+    inputs = rc.inputs("mnist", platforms="TX2", batch=[1, 2, 4])
+    flag = {"flag_values": np.array([1, 1, 2], "i1"), "flag_meanings": "a b c"}
+    sweep = rc.Sweep(inputs.assign(k=("batch", np.array([1, 1, 2], "i1"), flag)), strategy=strategy)
+    counts = sweep.count(by="k", where={"top1": (0, None)})["count"].values
+    assert counts[0] == counts[1] == 2 * counts[2] > 0
+
+
+def test_a_place_that_a_dim_without_labels_lacks_is_told():
+    sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2").assign(price=("shop", [1.0, 2.0])))
+    with pytest.raises(InvalidDataError, match="`sel`: expected labels of shop"):
+        sweep.sel(shop=99)

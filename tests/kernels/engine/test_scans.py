@@ -128,3 +128,12 @@ def test_the_compiler_makes_no_masked_stores(kernel, tmp_path, monkeypatch):
     made(*numbers, keys, *results, *[keys] * len(tables.leaves))
     (signature,) = made.signatures
     assert not re.findall(r"v?p?maskmov\w+\s+%\w+, %\w+, [^%\n]*\(", made.inspect_asm(signature))
+
+
+def test_edges_between_two_numbers_of_single_precision_part_as_they_do():
+    values = np.array([0.7, 0.1, 0.3, 1.0], "f4")
+    space = Space(("a",), (4,), {"x": values}, (), "f4")
+    query = ask(space, {"x": leaf("x")}, objectives=[], limits=[Limit("x", 0.0, None)], points=1, tuning=SIDE_BY_SIDE)
+    edges = np.array([0.0, 0.1, 0.3, 0.7, 1.0])  # 0.1 and 0.3 in f4 lie above, 0.7 below
+    tally = scans.Tally(query, "x", edges)
+    assert tally.counts(range(1)).tolist() == [[0, 1, 2, 1]]
