@@ -451,7 +451,8 @@ class Calibration(Fitted):
         Parameters
         ----------
         inputs : Dataset
-            With coords platform, mode, precision, topology, pruning and batch; what lacks one takes its default.
+            With coords platform, mode, precision, topology, pruning and batch; without a mode, a pruning or a batch
+            they are the default, 100 % and 1.
         level : float, optional
             Adds `low` and `high` at this level, and `extrapolates`.
 

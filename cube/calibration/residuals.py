@@ -58,7 +58,7 @@ def off_by(off: float) -> str:
     size = float(np.exp(abs(off)))
     text = f"{size:.3g} times {'faster' if off > 0 else 'slower'} than the other rows say"
     slip = next((what for factor, what in SLIPS.items() if abs(abs(off) - np.log(factor)) < NEARNESS), None)
-    if slip is None and abs(off) > np.log(500.0):
+    if slip is None and np.log(500.0) < abs(off) < np.log(2000.0):
         slip = SLIPS[1e3]
     return text if slip is None else f"{text}: perhaps {slip}"
 

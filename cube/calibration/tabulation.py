@@ -11,6 +11,7 @@ import xarray as xr
 
 from roofcube.calibration.rows import IndexedRows
 from roofcube.calibration.trust import statuses
+from roofcube.errors import MissingInputError
 from roofcube.options import check_fits
 from roofcube.vocabulary import BOUNDS, CONFIGURATION, HARDWARE_DIMS, NETWORK_DIMS, attributes
 
@@ -21,7 +22,7 @@ __all__ = ["tabulate"]
 
 DIMS = (*CONFIGURATION, "batch")
 CELL = 57  # bytes: seven numbers and what binds
-DEFAULTS = {"mode": "default", "batch": 1}
+DEFAULTS = {"mode": "default", "pruning": 100.0, "batch": 1}
 OWN = {
     "low": {"units": "1/s", "long_name": "lower end of the interval of throughput"},
     "high": {"units": "1/s", "long_name": "upper end of the interval of throughput"},
@@ -63,6 +64,9 @@ def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr
 
 def _labels_or_default(inputs: xr.Dataset, dim: str) -> list[Any]:
     if dim not in inputs.coords:
+        if dim not in DEFAULTS:
+            msg = f"`inputs`: expected a coordinate {dim!r}, got {', '.join(map(str, inputs.coords))}; add it"
+            raise MissingInputError(msg)
         return [DEFAULTS[dim]]
     labels: list[Any] = np.atleast_1d(inputs[dim].to_numpy()).tolist()
     return labels

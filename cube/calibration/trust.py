@@ -171,6 +171,7 @@ def _several_set_ups(data: Measured, hardware: Machine) -> list[str]:
         return []
     here = (pl.col("platform") == hardware.platform) & (pl.col("mode") == hardware.mode)
     base = data.table.filter(here)["power_base_w"].cast(pl.Float64).drop_nulls().to_numpy()
+    base = base[base > 0]  # 0: not measured
     if not len(base) or base.max() <= WATTS_RANGE_FACTOR * base.min():
         return []
     return [f"power of several set-ups (base {base.min():.2g} to {base.max():.2g} W): do not trust watts"]

@@ -83,7 +83,7 @@ def check(view: View, source: Source) -> None:
 
 def _check_limit(name: str, limit: Any) -> None:
     ends = limit if isinstance(limit, tuple | list) and len(limit) == 2 else None
-    if ends is None or any((end is not None and not isinstance(end, int | float)) or end != end for end in ends):
+    if ends is None or any(not isinstance(end, int | float | np.number | None) or end != end for end in ends):
         msg = f"`limits[{name!r}]`: expected (low, high), got {limit!r}; give two numbers, None for an open end"
         raise InvalidDataError(msg)
     check_limits(name, *ends)

@@ -75,9 +75,14 @@ def read_limit(text: str, unit: str) -> float | None:
 def limit_text(value: float, unit: str) -> str:
     """Write a limit so that reading it back gives the same value."""
     factor, shown = shown_unit(unit)
-    number = float(f"{value * factor:.6g}")
-    text = f"{int(number)}" if number == int(number) and abs(number) < 1e15 else f"{number:g}"
+    number = float(f"{value * factor:.{_digits_back(value, factor)}g}")
+    text = f"{int(number)}" if number == int(number) and abs(number) < 1e15 else f"{number!r}"
     return f"{text} {shown}" if shown in ("ms", "mJ", "W", "%") else text
+
+
+def _digits_back(value: float, factor: float) -> int:
+    """Return how many digits of a number in the unit shown give it back."""
+    return next((n for n in range(6, 17) if float(f"{value * factor:.{n}g}") / factor == value), 17)
 
 
 def _set(message: dict[str, Any], at: Scene) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class SweptSource:
     def _measures(self) -> list[str]:
         sample = Rows(self._sample, ("point",), np.arange(self._sample.sizes["point"]), (), self.cube.dims)
         names = [name for name in sample.numbers if name in self.cube.context.outputs and name not in self._coords]
-        varying = [name for name in names if len(np.unique(sample.column(name))) > 1]
+        varying = [name for name in names if len(np.unique(sample.column(name))) > 1] or names
         first = [name for name in varying if name.startswith("predicted_") or name == "top1"]
         return first + [name for name in varying if name not in first]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube import datasets
-from roofcube.labels import KEY_COLUMNS, whole_flags
+from roofcube.labels import KEY_COLUMNS, is_judged, whole_flags
 from roofcube.measured.efficiency import efficiency
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.model.offered import is_offered
@@ -118,7 +118,7 @@ def facts(subject: Subject) -> list[Fact]:
     if "n_rows" in cube and subject.has("predicted_throughput"):
         both = (cube["n_rows"] > 0) & cube["predicted_throughput"].notnull()
         found.append(Fact(with_thousands(_count_configurations(both)), "predicted and measured"))
-    if "quality" in cube:
+    if "n_rows" in cube and is_judged(cube):
         found.append(_fact(int(((cube["quality"] != 0) & (cube["n_rows"] > 0)).sum()), "cell", "with a finding"))
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from roofcube.errors import RoofcubeError
 from roofcube.model.graph import LAYER
 from roofcube.model.offered import as_product, is_offered
-from roofcube.plot.drawing.tables import accuracy_of
+from roofcube.plot.drawing.tables import accuracy_of, sound
 from roofcube.sweep.questions import best, pareto
 from roofcube.vocabulary import CONFIGURATION, DIMS
 from roofcube.wording import counted, listed, with_thousands
@@ -64,12 +64,9 @@ def selection_of(cube: xr.Dataset) -> Selection:
             cube = cube.sel({dim: labels}) if dim in cube.dims else cube.isel(offer=np.isin(cube[dim].values, labels))
             notes.append(note)
     # what figures lay out by platform, mode and precision
-    cube = as_product(cube)
-    for part, note in (_few_of_own_dims(cube, names),):
-        cube = part
-        notes += [note] if note else []
-    cube, note = _few_batches(cube)
-    return Selection(cube, (*notes, *([note] if note else [])))
+    cube, own = _few_of_own_dims(as_product(cube), names)
+    cube, batches = _few_batches(cube, names)
+    return Selection(cube, (*notes, *filter(None, (own, batches))))
 
 
 def _number_of_labels(cube: xr.Dataset, dim: str) -> int:
@@ -176,8 +173,8 @@ def _few_of_own_dims(cube: xr.Dataset, names: dict[str, str]) -> tuple[xr.Datase
     return cube.isel(kept), f"The figures show {listed(told)}; the text and the summary take all."
 
 
-def _few_batches(cube: xr.Dataset) -> tuple[xr.Dataset, str]:
-    """Keep the measured batches, else some, where there are too many for a line or a button each."""
+def _few_batches(cube: xr.Dataset, names: dict[str, str]) -> tuple[xr.Dataset, str]:
+    """Keep the best batch of each configuration, and some of the measured, where there are too many for a line each."""
     size = cube.sizes.get("batch", 0)
     if size <= BATCHES:
         return cube, ""
@@ -187,5 +184,15 @@ def _few_batches(cube: xr.Dataset) -> tuple[xr.Dataset, str]:
     places = sorted({*(int(place) for place in measured), 0, size - 1})
     if len(places) < FEW:
         places = sorted({*places, *np.geomspace(1, size, BATCHES // 2).round().astype(int) - 1})
-    places = [places[place] for place in evenly(len(places), BATCHES)]
+    best = {place for name in {names["throughput"], "predicted_throughput"} for place in _best_batches(cube, name)}
+    places = sorted({*best, *(places[place] for place in evenly(len(places), max(FEW, BATCHES - len(best))))})
     return cube.isel(batch=places), f"The figures show {len(places)} of {with_thousands(size)} batches."
+
+
+def _best_batches(cube: xr.Dataset, name: str) -> list[int]:
+    """Return the places of the batches that are the best of a configuration."""
+    if name not in cube or "batch" not in cube[name].dims:
+        return []
+    worth = sound(cube, cube[name], (name,), ["batch"])
+    known = worth.notnull().any("batch").values
+    return np.unique(worth.fillna(-np.inf).argmax("batch").values[known]).tolist()

@@ -13,7 +13,7 @@ from roofcube import datasets
 from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.errors import check_kind
 from roofcube.inert import inert_label, with_inert_labels
-from roofcube.labels import locate, whole_flags
+from roofcube.labels import is_judged, locate, whole_flags
 from roofcube.measured.join import benchmark, holds, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
@@ -120,7 +120,7 @@ class Subject:
 
     def flagged(self, *rules: str) -> xr.DataArray:
         """Mask the cells that break any of these rules (all rules where none is named)."""
-        if "quality" not in self.cube:
+        if not is_judged(self.cube):
             return xr.zeros_like(self.cube["n_rows"], dtype=bool)
         mask = sum(QUALITY[rule] for rule in (rules or QUALITY))
         return (whole_flags(self.cube["quality"]) & mask) != 0

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from roofcube import datasets
-from roofcube.labels import whole_flags
+from roofcube.labels import is_judged, whole_flags
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.page.content import Table
 from roofcube.page.selection import MANY, figures_of_merit
@@ -119,7 +119,7 @@ def _rows_of_winners(winners: xr.Dataset, names: dict[str, str], digits: Mapping
 
 def _sound(cube: xr.Dataset) -> xr.Dataset:
     """Blank the measured figures of cells that cannot be true, and the energy of those with doubtful power."""
-    if "quality" not in cube:
+    if not is_judged(cube):
         return cube
     quality = whole_flags(cube["quality"])
     impossible = (quality & IMPOSSIBLE) != 0
@@ -175,7 +175,7 @@ def _row_of_point(
     top1 = point.get(names["top1"])
     return (
         goal,
-        labels_text(point, str(winner.attrs.get("dim_order", "")), units_of(winner), digits),
+        labels_text(point, winner.attrs, units_of(winner), digits),
         told("throughput", "tokens/s" if inputs_are_tokens(winner) else "inputs/s"),
         told("latency", "s"),
         "not known" if top1 is None or top1 != top1 else f"{top1:.2f} %",

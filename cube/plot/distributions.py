@@ -112,16 +112,20 @@ def _chosen_bins(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, 
     flag = variable in ("bound", "infeasible") or (
         isinstance(cube, xr.Dataset) and variable in cube and "flag_values" in cube[variable].attrs
     )
-    if flag or not (bins is None or isinstance(bins, int)):
-        edges = np.asarray(bins, dtype="f8") if bins is not None else np.zeros(2)
-        return bins, bool(not flag and edges.min() > 0 and edges.max() > 100 * edges.min())
+    is_number = isinstance(bins, int | np.integer) and not isinstance(bins, bool)
+    if flag or not (bins is None or (is_number and bins > 0)):
+        try:
+            edges = np.asarray([] if bins is None else bins, dtype="f8")
+        except (TypeError, ValueError):  # which the question refuses
+            edges = np.zeros(0)
+        return bins, bool(not flag and edges.ndim and edges.size and 0 < 100 * edges.min() < edges.max())
     # counts trust all
     ends = [float(best(cube, variable, sense=sense, where=where, trust="all")[variable]) for sense in ("min", "max")]
     if bins is None and ends[0] == ends[1]:  # one bar, in the middle
         return [ends[0] - (abs(ends[0]) or 1.0) * 0.05, ends[0] + (abs(ends[0]) or 1.0) * 0.05], False
     if not (ends[0] > 0 and ends[1] > 100 * ends[0]):
         return bins, False
-    edges = np.geomspace(ends[0] * (1 - 1e-6), ends[1] * (1 + 1e-6), (bins or BINS) + 1)
+    edges = np.geomspace(ends[0] * (1 - 1e-6), ends[1] * (1 + 1e-6), (BINS if bins is None else int(bins)) + 1)
     return edges.tolist(), True
 
 
@@ -161,7 +165,10 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     """
     low, high = f"{variable}_low", f"{variable}_high"
     cube = _with_interval(cube, variable, (low, high))
-    other = measured or variable.replace("predicted_", "measured_")
+    if measured is not None:
+        tables.require(cube, (measured,), figure="intervals")
+    usual = {"predicted_energy": "energy_per_input", "power": "power_full"}
+    other = measured or usual.get(variable, variable.replace("predicted_", "measured_"))
     if other in cube and other != variable and bool((cube[other] * cube[low]).notnull().any()):
         return _against_measured(cube, variable, other)
     names = [variable, low, high]
@@ -223,7 +230,7 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
         worth=lambda: extreme_rows(table, table[variable] / table[other], table[other] / table[variable]),
         worth_are="those of each platform that are furthest off",
         tooltip={"predicted": ("y", unit), "interval": "@interval_text", "measured": ("x", unit),
-                 "measured is": "@inside", "model": tables.model_text(cube)},
+                 "measured is": "@inside", "flags": "@flags", "model": tables.model_text(cube)},
     )  # fmt: skip
     span = tables.only(marked, "low", "high", "colour", "platform", "precision", "topology", "x") | {"x1": marked["x"]}
     parts = [
@@ -232,11 +239,16 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
         segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2, alpha=0.3),
         drawn[-1],
     ]
-    error = float(np.median(np.abs(table[variable] / table[other] - 1.0)))
+    trusted = tables.possible(cube, table["quality"], (other,))
+    told = trusted if trusted.any() else np.ones_like(trusted)
+    inside = inside[told]
+    error = float(np.median(np.abs(table[variable][told] / table[other][told] - 1.0)))
     title = (
         f"{int(inside.sum())} of {inside.size} measurements lie in the interval; off by {percent(error)} in the median"
     )
+    left_out = f"{counted(int((~told).sum()), 'measurement')} that can not be true left out of the title"
     notes = ["dashed = predicted as measured; upright = interval; hollow = the measurement is outside", shade]
+    notes += [] if told.all() else [left_out]
     return plane(parts, name="intervals", x=x, y=y, title=title, notes=notes, key=platform_key(marked), height=620)
 
 

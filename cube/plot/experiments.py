@@ -11,7 +11,7 @@ from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
 from roofcube.plot.drawing.points import MANY, colours_of, extreme_rows, marks, platform_key
 from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs, row_plane
 from roofcube.vocabulary import CONFIGURATION, DIMS
-from roofcube.wording import listed, noun_of, quantity, sentence, with_unit
+from roofcube.wording import counted, listed, noun_of, quantity, sentence, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -141,7 +141,8 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
         names = {what: name for what, name in every.items() if tables.has_value(cube, name)} or names
     cube = tables.require(cube, names.values(), figure="boxes")
     quartiles = {what: _quartiles(cube, variable) for what, variable in names.items()}
-    by_quantity = {what: table for what, (table, _, _) in quartiles.items()}
+    left_out = sum(lost for *_, lost in quartiles.values())
+    by_quantity = {what: table for what, (table, *_) in quartiles.items()}
     by, over = ([*dict.fromkeys(dim for one in quartiles.values() for dim in one[place])] for place in (1, 2))
     found = list(dict.fromkeys(row for table in by_quantity.values() for row in table["row"]))
     first = by_quantity.get("throughput", by_quantity[next(iter(names))])
@@ -159,6 +160,7 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     spare = int(np.clip(7.2 * letters[0] + 6.5 * letters[1] + 20, 160 if len(names) == 3 else 200, 480))
     width = (style.WIDTH - spare) // len(names)
     notes = ["box = quartiles, bar = median", "whiskers = extremes, log scales"]
+    notes += [f"{counted(left_out, 'value')} that can not be true left out"] * bool(left_out)
     notes += [f"over all {', '.join(noun_of(2, dim) if dim in DIMS else dim for dim in over)}"] * bool(over)
     panels = []
     for place, (what, variable) in enumerate(names.items()):
@@ -172,9 +174,11 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     return layout(panels, name="boxes", columns=len(panels), title=head)
 
 
-def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[str], list[str]]:
-    """Return the rows of a panel, the dims that tell them apart, and those that a box is over."""
-    table = tables.records(cube, [variable], bare=True)
+def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[str], list[str], int]:
+    """Return the rows of a panel, the dims that tell them apart, those that a box is over, and how many cells go."""
+    every_cell = tables.records(cube, [variable], bare=True)
+    table = tables.believed(cube, every_cell, [variable])
+    lost = len(every_cell[variable]) - len(table[variable])
     every = [dim for dim in (*DIMS, *tables.own_dims(cube, table)) if tables.several(table, dim)]
     shown = [name for name in ("topology", "pruning") if name in table]
     labels = tables.labels_of(cube, table, shown, shown=shown)
@@ -186,7 +190,7 @@ def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[st
     rows = np.empty(len(first), dtype=object)
     rows[:] = row_pairs(columns, labels[first])
     by = ["platform", *(dim for dim in every if dim in shown)]
-    return {**columns, "row": rows}, by, [dim for dim in every if dim not in by]
+    return {**columns, "row": rows}, by, [dim for dim in every if dim not in by], lost
 
 
 def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, **looks: Any) -> Any:

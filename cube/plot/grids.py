@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
 from roofcube.plot.drawing.rows import Rows
 from roofcube.vocabulary import DIMS, INFEASIBLE, sense_of
-from roofcube.wording import listed, sentence, short, with_unit
+from roofcube.wording import counted, listed, sentence, short, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ __all__ = ["heatmap"]
 
 LETTER = 6.5  # pixels that a letter of a head is wide
 CELL = 22  # pixels a row takes
+LONGEST = 9  # letters of a meaning in a cell
 LEGIBLE = 12  # pixels that a row with numbers takes at least
 MOST = 2500  # cells above which the heatmap is an image without numbers
 COLUMN_DIMS = ("platform", "mode")
@@ -70,6 +72,10 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     'heatmap'
     """
     given = tables.require(cube, (variable,), figure="heatmap")
+    if given[variable].dtype.kind not in "fiub":
+        kind = given[variable].dtype
+        msg = f"`variable`: expected numbers or a flag, got {variable!r} of type {kind}; choose another"
+        raise InvalidDataError(msg)
     cube = _over_labels(given, variable)
     grid = _Grid(cube, variable, chosen=cube is not given)
     measured = not variable.startswith(("predicted", "peak"))
@@ -145,7 +151,10 @@ class _Grid:
         array = tables.array_of(cube, variable).astype("f8")
         if self._meanings:
             array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
-        array, self._reduced = _best_of(array, self._sense, (*COLUMN_DIMS, *ROW_DIMS))
+        over = [str(dim) for dim in array.dims if dim not in (*COLUMN_DIMS, *ROW_DIMS)]
+        array = tables.sound(cube, array, (variable,), over)
+        believed = array.where(tables.possible_cells(cube, variable, array)).notnull().any(over)
+        array, self._reduced = _best_of(array, self._sense, over), over
         why = cube.get("infeasible")
         if why is not None:
             # along dims that the variable lacks, nothing forbids what one label allows; of reasons the mildest counts
@@ -155,6 +164,7 @@ class _Grid:
         stacked = _two_dims(array)
         reasons = xr.zeros_like(stacked) if why is None else _two_dims(why.broadcast_like(array))
         self.values, self._why = stacked.values.astype("f8"), reasons.values.astype("i8")
+        self._believed = _two_dims(believed).values
         self._rows, self._columns = (
             [dict(zip(dims, labels, strict=True)) for labels in stacked[side].values]
             for side, dims in (("row", ROW_DIMS), ("column", COLUMN_DIMS))
@@ -177,7 +187,8 @@ class _Grid:
         offered = np.array(
             sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp
         )
-        self.values, self._why = self.values[np.ix_(rows, offered)], self._why[np.ix_(rows, offered)]
+        kept = np.ix_(rows, offered)
+        self.values, self._why, self._believed = self.values[kept], self._why[kept], self._believed[kept]
         self._rows = [self._rows[place] for place in rows]
         self._columns = [self._columns[place] for place in offered]
         self._row_names = [_heading(row, ROW_DIMS) or self._variable for row in self._rows]
@@ -254,9 +265,10 @@ class _Grid:
             codes, counts = np.unique(self._known, return_counts=True)
             most = [self._meanings[int(code)] for code in codes[counts == counts.max()]]
             return f"{sentence(self.long_name)}: most often {listed(most, most=2)}"
-        best = float(np.nanmin(self.values) if self._sense == "min" else np.nanmax(self.values))
+        values = np.where(self._believed, self.values, np.nan) if self._believed.any() else self.values
+        best = float(np.nanmin(values) if self._sense == "min" else np.nanmax(values))
         names = [", ".join(filter(None, (column, row))) for row in self._row_names for column in self._column_names]
-        end, where = "Lowest" if self._sense == "min" else "Highest", tables.holders(names, self.values.ravel(), best)
+        end, where = "Lowest" if self._sense == "min" else "Highest", tables.holders(names, values.ravel(), best)
         return f"{end} {self.long_name}: {with_unit(best, self.unit)} ({where})"
 
     @property
@@ -265,7 +277,10 @@ class _Grid:
         return max((len(self._text(value)) for value in self._known), default=0) if self._known.size <= MOST else 0
 
     def _text(self, value: float) -> str:
-        return self._meanings.get(int(value), "")[:9] if self._meanings else short(value)
+        if not self._meanings:
+            return short(value)
+        word = self._meanings.get(int(value), "")
+        return word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
 
     def notes(self, *, legible: bool) -> list[str]:
         """Explain the looks that occur."""
@@ -274,6 +289,8 @@ class _Grid:
         parts += ["° = no accuracy given at that precision"] * bool(self.untrained.any())
         if self.values.size > MOST:
             parts = ["too many cells for numbers: an image"]
+        if doubted := int((~self._believed & np.isfinite(self.values)).sum()):
+            parts.append(f"{counted(doubted, 'cell')} that can not be true, which the title leaves out")
         if self._reduced:
             parts.append(f"{'first' if self._meanings else 'best'} over {', '.join(self._reduced)}")
         return ["; ".join(parts)]
@@ -289,13 +306,12 @@ def _heading(labels: dict[str, Any], dims: Sequence[str]) -> str:
     return " ".join(filter(None, (tables.short_label(dim, labels[dim]) for dim in dims if labels[dim] != "")))
 
 
-def _best_of(array: xr.DataArray, sense: str | None, kept: Sequence[str]) -> tuple[xr.DataArray, list[str]]:
-    reduced = [str(dim) for dim in array.dims if dim not in kept]
-    if not reduced:
-        return array, []
+def _best_of(array: xr.DataArray, sense: str | None, over: Sequence[str]) -> xr.DataArray:
+    if not over:
+        return array
     if "flag_values" in array.attrs:
-        return array.isel(dict.fromkeys(reduced, 0)), reduced
-    return (array.min(reduced) if sense == "min" else array.max(reduced)), reduced
+        return array.isel(dict.fromkeys(over, 0))
+    return array.min(over) if sense == "min" else array.max(over)
 
 
 def _head_of(platform: str, mode: str) -> str:

@@ -10,6 +10,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.inert import with_inert_labels
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segments
+from roofcube.plot.drawing.points import palette_of
 from roofcube.plot.drawing.tables import array_of, label_texts, long_name, scale_of
 from roofcube.sweep.questions import best, context_of, senses_of
 from roofcube.vocabulary import DIMS
@@ -81,6 +82,9 @@ def map(  # noqa: A001  the name of a figure
     if x == y or not {x, y} <= set(sizes):
         msg = f"`x`, `y`: expected two dims of the cube, got {x!r} and {y!r}; it has {', '.join(sizes)}"
         raise InvalidDataError(msg)
+    if between in (x, y):
+        msg = f"`between`: expected another dim than the axes, got {between!r}; choose one whose labels compete"
+        raise InvalidDataError(msg)
     rivals = between or _rivals(sizes, x, y)
     answer = _in_shown_units(best(cube, objective, per=[one for one in (y, x, rivals) if one], where=where), (x, y))
     sign = -1.0 if senses_of(cube, {objective: None})[objective] == "min" else 1.0
@@ -97,7 +101,8 @@ def map(  # noqa: A001  the name of a figure
         margin = np.where(np.isinf(second) & (top != second), np.inf, margin)
     axes = [_axis_along(answer, one) for one in (x, y)]
     edges = [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)]
-    colours = _colours(names, first)
+    looks = palette_of(answer, names) if rivals == "platform" else style.platform_colours(names)
+    colours = _colours(names, first, looks)
     factor, unit = scale_of(answer, objective)
     words = long_name(cube, objective)
     notes = (
@@ -174,12 +179,11 @@ def _rivals(sizes: dict[str, int], x: str, y: str) -> str | None:
     return others[0] if others else None
 
 
-def _colours(names: list[str], first: np.ndarray[Any, Any]) -> dict[str, str]:
+def _colours(names: list[str], first: np.ndarray[Any, Any], looks: Mapping[str, str]) -> dict[str, str]:
     """Return a colour for each winner; those who win least share the grey of the others."""
     counts = np.bincount(first[first >= 0], minlength=len(names))
-    named = [names[place] for place in np.argsort(-counts, kind="stable")[:NAMED]]
-    colours = style.platform_colours([name for name in names if name in named])
-    return {name: colours.get(name, style.PEAK) for name in names}
+    named = {names[place] for place in np.argsort(-counts, kind="stable")[:NAMED]}
+    return {name: looks.get(name, style.PEAK) if name in named else style.PEAK for name in names}
 
 
 def _cell_edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]:

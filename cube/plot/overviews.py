@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import load
+from roofcube.vocabulary import DIMS
 from roofcube.wording import counted, labelled_text, listed
 
 __all__ = ["overview"]
@@ -54,6 +56,8 @@ def overview(cube: xr.Dataset) -> Any:
     ------
     MissingInputError
         If the cube lacks `n_rows`.
+    InvalidDataError
+        If it is a front, or winners.
 
     Examples
     --------
@@ -63,6 +67,10 @@ def overview(cube: xr.Dataset) -> Any:
     """
     predicted = isinstance(cube, xr.Dataset) and "n_rows" not in cube and "predicted_throughput" in cube
     cube = tables.require(cube, ("predicted_throughput" if predicted else "n_rows",), figure="overview")
+    beside = [dim for dim in DIMS if dim in cube.coords and dim not in cube.dims and cube[dim].ndim]
+    if beside:
+        msg = f"`cube`: expected platforms and networks as dims, got points with their {beside[0]}; pass the whole cube"
+        raise InvalidDataError(msg)
     if predicted:
         cube = cube.assign(n_rows=cube["predicted_throughput"].notnull().astype("i4"))
     kind, noun = ("predicted", "cell") if predicted else ("measured", "row")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from roofcube.labels import is_judged
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import segments
 from roofcube.plot.drawing.rows import (
@@ -20,6 +21,9 @@ from roofcube.plot.drawing.rows import (
     swatches,
 )
 from roofcube.wording import sentence, short, with_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["energy", "inputs_per_joule", "power"]
 
@@ -181,8 +185,8 @@ def _per_one(array: xr.DataArray, unit: str) -> xr.DataArray:
 
 def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     cube, kind = _with_energy(cube, scope, figure)
-    table = _over_batches(cube, [name], name)
     made_of = ("power_full", tables.measured_names(scope)["throughput"]) if kind == "measured" else ()
+    table = _over_batches(cube, [name], name, made_of)
     said = words if kind == "measured" else f"predicted {words}"
     title = _range_words(tables.believed(cube, table, made_of), name, said, unit)
     table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
@@ -215,17 +219,21 @@ def _whiskers(data: dict[str, Any], figure: str) -> Any:
     return segments(columns, ("low", "y0", "high", "y1"), name=f"{figure}.whiskers", color=style.INK, line_width=1.5)
 
 
-def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> tables.Columns:
-    """Reduce each configuration to the mean of its measured batches, with the extremes of the main variable."""
-    array, known = cube[main], cube[main].notnull()
-    batch = [dim for dim in array.dims if dim == "batch"]
+def _over_batches(cube: xr.Dataset, names: list[str], main: str, judged: Sequence[str] = ()) -> tables.Columns:
+    """Reduce each configuration to the mean of its measured batches, with the extremes of the main variable.
+
+    Batches whose value, or what it is made of, is impossible are left out where others are known.
+    """
+    batch = [str(dim) for dim in cube[main].dims if dim == "batch"]
+    array = tables.sound(cube, cube[main], (main, *judged), batch)
+    known = array.notnull()
     over = {
         name: cube[name].where(known).mean(batch, keep_attrs=True) for name in names if set(batch) <= {*cube[name].dims}
     }
     small = xr.Dataset({**cube[names].data_vars, **over}, attrs=cube.attrs)
     small["low"], small["high"] = array.min(batch, keep_attrs=True), array.max(batch, keep_attrs=True)
     small["rows"] = known.sum(batch).astype("f8").drop_attrs()
-    if "quality" in cube:
+    if is_judged(cube):
         bits = cube["quality"].where(known, 0).astype("i8").compute()
         small["quality"] = bits.reduce(np.bitwise_or.reduce, batch, keep_attrs=True) if batch else bits
     table = tables.records(small, [*names, "low", "high", "rows"], known=main, bare=True)

@@ -53,7 +53,7 @@ def requirements(cube: xr.Dataset) -> Any:
     table = tables.records(_true_sizes(cube), ["ops", "params"])
     dims = [*map(str, (*cube["ops"].dims, *cube["params"].dims))]
     shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
-    kept, few = few_rows(table["topology"], -table["ops"])
+    kept, few = few_rows(table.get("topology", np.full(len(table["ops"]), "")), -table["ops"])
     table = tables.taken(table, kept)
     table["label"] = tables.labels_of(cube, table, shown, shown=shown)
     table = tables.sorted_rows(table, tables.ranks(cube, table, "topology"), -table["ops"])

@@ -12,6 +12,7 @@ from roofcube import datasets
 from roofcube.datasets.forms.table_forms import as_table, is_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
+from roofcube.measured.rows import trace_rows
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
 from roofcube.wording import with_unit
@@ -35,7 +36,7 @@ LOOKS = {
 GOOD = ("circle", style.MEASURED, 2)
 
 
-def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
+def power_trace(traces: Any, *, topologies: str | Sequence[str] | None = None) -> Any:
     """Draw power over time from meter samples; impossible and stuck samples are marked and left out of the means.
 
     Parameters
@@ -43,7 +44,7 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     traces : DataFrame
         In the schema of `roofcube.datasets.load_power_traces`: platform, mode, topology, sample, and `power_w` or
         `voltage_v` and `current_a`. One sample is taken as one second, as the source does.
-    topologies : list of str, optional
+    topologies : str or list of str, optional
         Which runs to draw; all where not given.
 
     Returns
@@ -88,7 +89,7 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     return layout(panels, name="power_trace", columns=len(across), title=head)
 
 
-def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
+def _samples(traces: Any, topologies: str | Sequence[str] | None) -> pl.DataFrame:
     if not is_table(traces):
         msg = f"`traces`: expected a polars DataFrame, got {type(traces).__name__}; pass datasets.load_power_traces()"
         raise InvalidDataError(msg)
@@ -107,7 +108,7 @@ def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
         for name in ("voltage_v", "current_a", "power_w")
         if name not in samples.columns
     ]
-    table = samples.with_columns(empty).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    table = trace_rows(samples.with_columns(empty)).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     findings = check(datasets.load_measurements().clear(), traces=table.drop("row"))
     findings = (
         findings.filter(pl.col("table") == "traces").group_by("row").agg(rule=pl.col("rule").sort().str.join("+"))
@@ -116,7 +117,8 @@ def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
         watts=pl.coalesce("power_w", pl.col("voltage_v") * pl.col("current_a"))
     )
     if topologies is not None:
-        table = table.filter(pl.col("topology").is_in(list(topologies)))
+        wanted = [topologies] if isinstance(topologies, str) else list(topologies)
+        table = table.filter(pl.col("topology").is_in([*map(str, wanted)]))
     if not table.height:
         held = ", ".join(samples["topology"].unique(maintain_order=True))
         msg = f"`topologies`: expected runs of the table, got {topologies!r}; it holds {held}"

@@ -41,7 +41,7 @@ CELLS: dict[str, list[Any]] = {
     "tell": [],
     "hatch": [],
 }
-NO_IMAGE = {"image": [np.zeros((2, 2))], "w": [0.0], "h": [0.0]}
+NO_IMAGE = {"image": [np.zeros((2, 2))], "shown": [np.zeros((2, 2))], "unit": [""], "w": [0.0], "h": [0.0]}
 
 
 class Heatmap:
@@ -86,8 +86,10 @@ class Heatmap:
             text_color="ink",
         )
         hover(plot, [drawn], ["@tell"], heading="@name")
-        heading = f'<div style="{TOOLTIP_STYLE}"><b>@image</b> of the scale</div>'
-        plot.add_tools(HoverTool(renderers=[plot.renderers[0]], tooltips=heading, visible=False))
+        heading = f'<div style="{TOOLTIP_STYLE}"><b>@shown{{%.4g}} @unit</b></div>'
+        plot.add_tools(
+            HoverTool(renderers=[plot.renderers[0]], tooltips=heading, formatters={"@shown": "printf"}, visible=False)
+        )
         plot.add_tools(TapTool(renderers=[]))
         plot.on_event(Tap, self._tapped)
         self.bar = ColorBar(
@@ -135,7 +137,9 @@ class Heatmap:
         self.grid = grid
         if grid.values.size > MOST_CELLS:
             self.cells.data, self.texts = {name: list(values) for name, values in CELLS.items()}, []
-            self.image.data = {"image": [places], "x": [-0.5], "y": [-0.5], "w": [wide], "h": [high_]}
+            factor, unit = shown_unit(self.source.unit(view.objective))
+            told = {"shown": [grid.values * factor], "unit": [unit]}
+            self.image.data = {"image": [places], **told, "x": [-0.5], "y": [-0.5], "w": [wide], "h": [high_]}
         else:
             self.image.data = {**NO_IMAGE, "x": [-0.5], "y": [-0.5]}
             self.cells.data = self._marks(view, grid, (places - low) / (high - low), palette)

@@ -107,7 +107,8 @@ class Roofs:
     def _push_lines(self, view: View, answer: Answer, x: Array, roofs: Array, first: Array) -> None:
         rows = answer.rows
         if len(roofs) > MOST_ROOFS:
-            best = np.flatnonzero(rows.column("peak_compute")[first] == rows.column("peak_compute")[answer.best])
+            two = [rows.column(name) for name in ("peak_compute", "memory_bandwidth")]
+            best = np.flatnonzero(np.logical_and.reduce([one[first] == one[answer.best] for one in two]))
             envelope = roofs.max(axis=0)[None, :]
             roofs = np.concatenate([envelope, roofs[best[:1]]]) if answer.best >= 0 and best.size else envelope
             names, colours = ["the highest roof", "the roof of the best"], [MUTED, ACCENT]

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +95,7 @@ def save(figure: Any, path: str | Path, *, scale: float = 2.0) -> Path:
         source.write_text(_page(model, target.stem, EXPORT if kind == ".svg" else ""), encoding="utf-8")
         if kind == ".svg":
             found = re.search(r'id="svg">(.*?)</script>', _run(program, source, ["--dump-dom"]), re.DOTALL)
-            picture.write_text(unescape(found[1]) if found else "", encoding="utf-8")
+            picture.write_text(found[1] if found else "", encoding="utf-8")
         else:
             width, height = _pixels(model)
             shot = [

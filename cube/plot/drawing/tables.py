@@ -12,7 +12,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice, unknown_label
 from roofcube.inert import GIVEN, with_inert_labels
-from roofcube.labels import dims_in_order, flat_column, locate
+from roofcube.labels import dims_in_order, flat_column, is_judged, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
@@ -26,6 +26,7 @@ from roofcube.wording import (
     flag_words,
     inputs_are_tokens,
     labelled_text,
+    said_order,
     shown_unit,
     span_text,
     unit_of,
@@ -219,9 +220,16 @@ def at_best_batch(cube: xr.Dataset, name: str, *judged: str) -> xr.Dataset:
     if "batch" not in cube[name].dims:
         return cube
     worth = -cube[name] if sense_of(name, cube[name].attrs) == "min" else cube[name]
-    trusted = worth.where(possible(cube, cube["quality"], (name, *judged))) if "quality" in cube.variables else worth
-    worth = trusted.where(trusted.notnull().any("batch"), worth)
+    worth = sound(cube, worth, (name, *judged), ["batch"])
     return cube.isel(batch=worth.fillna(-np.inf).argmax("batch").compute())
+
+
+def sound(cube: xr.Dataset, array: xr.DataArray, names: Iterable[str], over: Sequence[str]) -> xr.DataArray:
+    """Leave out of what is reduced over dims the values that are impossible; where no other is known, they stay."""
+    if not over or not is_judged(cube) or not set(cube["quality"].dims) <= set(array.dims):
+        return array
+    trusted = array.where(possible(cube, cube["quality"], names))
+    return trusted.where(trusted.notnull().any(over), array)
 
 
 def measured_names(scope: str) -> dict[str, str]:
@@ -274,7 +282,7 @@ def range_texts(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any], unit: str
 def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:
     """Take a variable in the unit that figures show."""
     factor = scale_of(cube, name)[0]
-    return cube[name] if factor == 1.0 else cube[name] * factor
+    return cube[name] if factor == 1.0 else cube[name].astype("f8") * factor
 
 
 def records(
@@ -301,7 +309,8 @@ def records(
         return flat_column(array, dims, sizes)[cells]
 
     columns: Columns = {dim: values_of(cube[dim]) for dim in dims}
-    beside = {name: name for name in (*DIMS, "device_class", "task", *_of_front(cube, dims), "quality")}
+    flags = ["quality"] if is_judged(cube) else []
+    beside = {name: name for name in (*DIMS, "device_class", "task", *_of_front(cube, dims), *flags)}
     for name, column in {**beside, "source_row": "source"}.items():
         if column not in columns and name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
             columns[column] = values_of(cube[name])
@@ -367,8 +376,8 @@ def own_dims(cube: xr.Dataset, columns: Iterable[str]) -> list[str]:
 
 def _of_front(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
     """Return the user's own dims that are coordinates of a front."""
-    order = str(cube.attrs.get("dim_order", "")).split() if POINT in dims else ()
-    return [dim for dim in order if dim not in DIMS and dim in cube.coords]
+    order = said_order(cube.attrs, cube.coords) if POINT in dims else ()
+    return [dim for dim in order if dim not in DIMS]
 
 
 def _configuration_texts(cube: xr.Dataset, columns: Columns, own: Sequence[str]) -> np.ndarray[Any, Any]:
@@ -376,7 +385,7 @@ def _configuration_texts(cube: xr.Dataset, columns: Columns, own: Sequence[str])
     labels = zip(*(columns[name].tolist() for name in known), strict=True)
     configurations = [configuration_text(dict(zip(known, row, strict=True))) for row in labels]
     more = [[f"{name} {text}" for text in label_texts(cube, name, columns[name])] for name in own]
-    rows = zip(configurations or [""] * len(more[0]), *more, strict=True)
+    rows = zip(configurations or [""] * len(next(iter(columns.values()))), *more, strict=True)
     return np.array([", ".join(filter(None, parts)) for parts in rows], dtype=object)
 
 
@@ -395,8 +404,7 @@ def plain_model(cube: xr.Dataset) -> str:
 
 def _findings(cube: xr.Dataset) -> dict[str, Any]:
     """Return the attributes that explain the bits of `quality`."""
-    given = cube["quality"].attrs if "quality" in cube.variables else {}
-    return given if "flag_masks" in given else attributes("quality")
+    return cube["quality"].attrs if is_judged(cube) else attributes("quality")
 
 
 def flags_text(cube: xr.Dataset, quality: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -416,8 +424,14 @@ def doubts(cube: xr.Dataset, quality: np.ndarray[Any, Any], names: Iterable[str]
 
 def possible(cube: xr.Dataset, quality: Any, names: Iterable[str]) -> Any:
     """Return where the physics gate finds measurements of these variables possible, as questions do."""
-    bits = impossible_bits(names) if "flag_masks" in cube.get("quality", xr.DataArray()).attrs else 0
+    bits = impossible_bits(names) if is_judged(cube) else 0
     return (quality.astype("i8") & bits) == 0
+
+
+def possible_cells(cube: xr.Dataset, name: str, array: xr.DataArray) -> Any:
+    """Return which cells of a variable are possible; all of them where nothing says so cell by cell."""
+    known = is_judged(cube) and set(cube["quality"].dims) <= set(array.dims)
+    return possible(cube, cube["quality"], (name,)) if known else True
 
 
 def believed(cube: xr.Dataset, columns: Columns, names: Iterable[str]) -> Columns:

@@ -167,7 +167,15 @@ def test_rows_without_throughput_and_latency_are_refused(thirty_two):
 
 
 @pytest.mark.parametrize(
-    ("factor", "slip"), [(1000.0, "ms for s"), (1e-6, "us for s"), (2.0, "multiply-accumulate"), (8.0, "says nothing")]
+    ("factor", "slip"),
+    [
+        (1000.0, "ms for s"),
+        (1e-6, "us for s"),
+        (2.0, "multiply-accumulate"),
+        (8.0, "says nothing"),
+        (700.0, "ms for s"),
+        (30_000.0, "says nothing"),
+    ],
 )
 def test_the_size_of_an_error_tells_its_slip(factor, slip):
     text = off_by(np.log(factor))

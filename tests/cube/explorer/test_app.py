@@ -12,7 +12,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.explorer.addresses import python_of, read_address
-from roofcube.explorer.messages import read_limit, settings_after
+from roofcube.explorer.messages import limit_text, read_limit, settings_after
 from roofcube.explorer.swept import SweptSource
 from roofcube.explorer.views.why import explained, reasons
 from roofcube.wording import short
@@ -471,3 +471,17 @@ def test_a_question_can_be_cancelled(slow):
     slow.document.turn()
     assert page.last[1] is shown
     assert "cancelled" in page.bar.data
+
+
+@pytest.mark.parametrize(
+    ("value", "unit"),
+    [(12345678.0, "1/s"), (0.01, "s"), (1 / 3, "s"), (float(np.float32(0.0123)), "s"), (85.0, "%"), (1e12, "op/s")],
+)
+def test_a_limit_is_written_as_it_is_read(value, unit):
+    assert read_limit(limit_text(value, unit), unit) == value
+    assert limit_text(0.01, "s") == "10 ms"
+
+
+def test_limits_may_be_numbers_of_numpy(app):
+    app.view.limits = {"measured_top1": (np.float32(85), np.int64(100))}
+    assert app.answer.left < app.answer.total

@@ -138,3 +138,34 @@ def test_labels_are_told_in_the_units_that_are_shown():
     assert not any(heatmap.cells.data["text"])
     heatmap._fit(900)
     assert all(heatmap.cells.data["text"])
+
+
+def test_the_roof_of_the_best_is_its_own():
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 9), memory_bandwidth=np.geomspace(1e9, 1e12, 9))
+    app = rc.explore(rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1])))
+    app.view.tab = "roofline"
+    page = app.page()
+    lines, rows, best = page.views["roofline"].lines.data, app.answer.rows, app.answer.best
+    assert lines["name"] == ["the highest roof", "the roof of the best"]
+    peak, width = (float(rows.column(name)[best]) for name in ("peak_compute", "memory_bandwidth"))
+    x, y = (np.asarray(lines[axis][1]) for axis in ("xs", "ys"))
+    np.testing.assert_allclose(10**y, np.minimum(peak, width * 10**x) * 1e-12, rtol=1e-6)
+
+
+def test_a_sweep_of_one_point_is_shown():
+    one = rc.inputs(
+        "mnist", platforms="TX2", precision="FP16", batch=1, topologies="MLP", pruning=100, mode="maxn"
+    )  # fmt: skip
+    app = rc.explore(rc.Sweep(one))
+    app.page()
+    assert app.answer.left == 1
+
+
+def test_many_cells_tell_their_value_in_the_unit_shown():
+    source = source_of(sweep_of(60))
+    view = View(**{**defaults(source), "columns": "peak", "rows": "bandwidth", "objective": "predicted_latency"})
+    drawn, grid = Heatmap(source, print), source.grid(view)
+    drawn.push(view, grid)
+    assert grid.values.shape == (60, 60)
+    np.testing.assert_array_equal(drawn.image.data["shown"][0], grid.values * 1e3)
+    assert drawn.image.data["unit"] == ["ms"]

@@ -340,6 +340,33 @@ def test_many_platforms_batches_and_labels_of_own_dims_are_thinned():
     assert winner.peak.item() in selection.cube.peak.values
 
 
+def test_figures_keep_the_best_batch_of_each_configuration():
+    rates = [100.0 + batch for batch in range(1, 61)]
+    rates[30] = 900.0
+    rows = {
+        "topology": ["MLP"] * 60, "platform": ["NCS2"] * 60, "precision": ["FP16"] * 60, "pruning_percent": [100] * 60,
+        "batch": list(range(1, 61)), "throughput_compute_per_s": rates,
+    }  # fmt: skip
+    cube = rc.join(rc.predict(rc.inputs("mnist", platforms="NCS2", batch=range(1, 61))), rows)
+    drawn = selection_of(cube).cube
+    assert 31 in drawn.batch.values
+    assert 20 <= drawn.sizes["batch"] < 40
+    assert float(drawn.measured_throughput.max()) == 900.0
+
+
+def test_a_quality_of_ones_own_hides_no_cell(tmp_path):
+    cube = xr.Dataset(
+        {
+            "measured_throughput": (("platform", "topology"), [[5.0], [6.0]]), "quality": ("platform", [75, 90]),
+            "n_rows": (("platform", "topology"), [[1], [1]]),
+        },
+        {"platform": ["a", "b"], "topology": ["net"]},
+    )  # fmt: skip
+    text = _text(rc.report(cube, tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "with a finding" not in text
+    assert tables._sound(cube).identical(cube)
+
+
 # what fails -----------------------------------------------------------------------------------------------------------
 
 

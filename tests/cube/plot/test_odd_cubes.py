@@ -12,7 +12,7 @@ import xarray as xr
 from bokeh.models import Axis, ColumnDataSource, Div, Legend, Plot, Title
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError
 from roofcube.inert import LONGEST, with_inert_labels
 from roofcube.plot.drawing.elements import HEAD, rendered
 from roofcube.plot.drawing.rows import MOST_ROWS
@@ -543,17 +543,99 @@ def test_what_is_impossible_hides_nothing(outdone):
     assert max(crosses) == pytest.approx(float((3900.0 * outdone["ops"]).max()) * 1e-12)
 
 
-@pytest.mark.parametrize("figure", ["latency_throughput", "efficiency", "inputs_per_joule"])
+@pytest.mark.parametrize("figure", ["latency_throughput", "efficiency", "inputs_per_joule", "heatmap"])
 def test_titles_speak_of_what_is_possible(outdone, figure):
     highest = float(rc.efficiency(outdone)["efficiency"].max())
     expected = {
         "latency_throughput": with_unit(3900.0, "inputs/s"),
         "efficiency": f"highest {percent(highest)} (A)",
-        "inputs_per_joule": "(B)",
+        "inputs_per_joule": "875 inputs/J (A)",  # of the batches that are possible
+        "heatmap": "3.9k inputs/s (A",
     }[figure]
-    title = rendered(getattr(rc.plot, figure)(outdone)).title.text
+    options = {"variable": "measured_throughput"} if figure == "heatmap" else {}
+    title = rendered(getattr(rc.plot, figure)(outdone, **options)).title.text
     assert expected in title
-    assert figure != "inputs_per_joule" or "(A)" not in title
+
+
+def test_boxes_leave_out_what_is_impossible_and_say_so(outdone):
+    drawn = rc.plot.boxes(outdone)
+    assert max(source(drawn, "boxes.throughput.whiskers")["high"]) == 3900.0
+    assert any("that can not be true left out" in text for text in flat_texts(drawn))
+
+
+def test_a_heatmap_with_nothing_but_what_is_impossible_says_so(outdone):
+    drawn = rc.plot.heatmap(outdone.sel(batch=[16]), variable="measured_throughput")
+    assert rendered(drawn).title.text.endswith("3.6k inputs/s (B, Net INT8)")
+    assert any("1 cell that can not be true" in text for text in flat_texts(drawn))
+
+
+def test_intervals_are_judged_by_what_is_possible(outdone):
+    low, high = outdone.predicted_throughput / 10, outdone.predicted_throughput * 10
+    cube = outdone.assign(predicted_throughput_low=low, predicted_throughput_high=high)
+    drawn = rc.plot.intervals(cube)
+    assert " of 5 measurements lie in the interval" in rendered(drawn).title.text
+    assert "1 measurement that can not be true" in " ".join(flat_texts(drawn))
+    with pytest.raises(UnknownLabelError, match="did you mean 'measured_throughput'"):
+        rc.plot.intervals(cube, measured="measured_troughput")
+
+
+def test_a_quality_of_ones_own_says_nothing_of_cells():
+    figures = {name: ("platform", [80.0, 90.0]) for name in ("top1", "measured_top1")}
+    cube = xr.Dataset({"measured_throughput": ("platform", [5.0, 6.0]), "quality": ("platform", [75, 90]), **figures})
+    drawn = rc.plot.pareto(cube.assign_coords(platform=["a", "b"]))
+    assert set(source(drawn, "pareto.points")["filled"]) == {0.85}
+    assert set(source(drawn, "pareto.points")["flags"]) == {"none"}
+
+
+def test_marks_of_a_front_in_single_precision_are_found():
+    inputs = rc.inputs("cifar10", platforms=["TX2", "NCS2"], batch=range(1, 900))
+    objectives = {"predicted_latency": "min", "top1": "max"}
+    cube = rc.predict(inputs, dtype="f4")
+    drawn = source(rc.plot.pareto(cube, objectives=objectives), "pareto.points")
+    front = rc.pareto(cube, objectives)
+    shown = set(zip(np.asarray(drawn["x"]).tolist(), np.asarray(drawn["y"]).tolist(), strict=True))
+    latency = (front["predicted_latency"].values.astype("f8") * 1e3).tolist()
+    assert set(zip(latency, front["top1"].values.astype("f8").tolist(), strict=True)) <= shown
+
+
+def test_an_overview_is_of_a_whole_cube(whole):
+    for part in (
+        rc.pareto(whole, ["measured_throughput", "measured_top1"]),
+        rc.best(whole, "measured_throughput", per="platform"),
+    ):
+        with pytest.raises(InvalidDataError, match="expected platforms and networks as dims, got points"):
+            rc.plot.overview(part)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        *((lambda cube, bins=bins: rc.plot.histogram(cube, "measured_throughput", bins=bins), "`bins`: expected")
+          for bins in (-3, 0, [], [1, "a"], "abc")),
+        (lambda cube: rc.plot.heatmap(cube, variable="device_class"), "`variable`: expected numbers or a flag"),
+        (lambda cube: rc.plot.map(cube, "platform", "batch", between="platform"), "`between`: expected another dim"),
+    ],
+)  # fmt: skip
+def test_what_no_figure_can_draw_is_told(whole, draw, message):
+    with pytest.raises(InvalidDataError, match=message):
+        draw(whole)
+
+
+def test_figures_of_points_without_labels_and_of_no_network():
+    bare = xr.Dataset({name: ("point", [1.0, 2.0]) for name in ("measured_throughput", "measured_top1")})
+    assert rc.plot.pareto(bare).name == "pareto"
+    assert rc.plot.requirements(rc.inputs("mnist").isel(topology=0, drop=True)).name == "requirements"
+
+
+def test_a_map_has_the_colours_of_all_figures():
+    boards = [
+        rc.hypothetical(name=f"board{one}", peak_compute=1e12 * one, memory_bandwidth=1e10, power=5.0)
+        for one in range(1, 13)
+    ]
+    cube = rc.predict(rc.inputs("mnist", platforms=boards, precision=["INT8", "FP16"], batch=[1, 2]))
+    drawn = source(rc.plot.map(cube, "batch", "precision", between="platform"), "map.cells")
+    every = platform_colours(cube.platform.values.tolist())
+    assert {every[name] for name in drawn["winner"]} == set(drawn["colour"])
 
 
 def test_a_histogram_draws_what_is_counted(outdone):

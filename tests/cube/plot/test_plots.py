@@ -577,3 +577,11 @@ def test_rows_behind_a_bar_are_counted(cubes):
     bars = source(rc.plot.energy(cubes["imagenet"]), "energy.bars")
     per = rows("imagenet").unique([*KEY, "batch"]).group_by(KEY).len()
     assert sorted(bars["rows"]) == sorted(map(str, per["len"].to_list()))
+
+
+def test_power_traces_have_numbers_as_labels():
+    traces = rc.datasets.load_power_traces().head(50)
+    assert rc.plot.power_trace(traces.with_columns(mode=pl.lit(15))).name == "power_trace"
+    assert rc.plot.power_trace(traces, topologies=traces["topology"][0]).name == "power_trace"
+    with pytest.raises(InvalidDataError, match=r"`topologies`: expected runs of the table, got \[3\]; it holds"):
+        rc.plot.power_trace(traces, topologies=[3])
