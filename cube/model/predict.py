@@ -17,13 +17,13 @@ from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
 from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
+from roofcube.vocabulary import FLAGS
 
 if TYPE_CHECKING:
     from roofcube.model.graph import Calibrated
 
 __all__ = ["predict"]
 
-FLAGS = frozenset({"bound", "infeasible"})
 LEVEL = 0.9  # of the intervals that a calibration gives
 
 

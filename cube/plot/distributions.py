@@ -246,7 +246,7 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
     title = (
         f"{int(inside.sum())} of {inside.size} measurements lie in the interval; off by {percent(error)} in the median"
     )
-    left_out = f"{counted(int((~told).sum()), 'measurement')} that can not be true left out of the title"
+    left_out = f"{counted(int((~told).sum()), 'measurement')} that cannot be true left out of the title"
     notes = ["dashed = predicted as measured; upright = interval; hollow = the measurement is outside", shade]
     notes += [] if told.all() else [left_out]
     return plane(parts, name="intervals", x=x, y=y, title=title, notes=notes, key=platform_key(marked), height=620)

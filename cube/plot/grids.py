@@ -290,7 +290,7 @@ class _Grid:
         if self.values.size > MOST:
             parts = ["too many cells for numbers: an image"]
         if doubted := int((~self._believed & np.isfinite(self.values)).sum()):
-            parts.append(f"{counted(doubted, 'cell')} that can not be true, which the title leaves out")
+            parts.append(f"{counted(doubted, 'cell')} that cannot be true, which the title leaves out")
         if self._reduced:
             parts.append(f"{'first' if self._meanings else 'best'} over {', '.join(self._reduced)}")
         return ["; ".join(parts)]

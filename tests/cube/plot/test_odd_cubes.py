@@ -560,13 +560,13 @@ def test_titles_speak_of_what_is_possible(outdone, figure):
 def test_boxes_leave_out_what_is_impossible_and_say_so(outdone):
     drawn = rc.plot.boxes(outdone)
     assert max(source(drawn, "boxes.throughput.whiskers")["high"]) == 3900.0
-    assert any("that can not be true left out" in text for text in flat_texts(drawn))
+    assert any("that cannot be true left out" in text for text in flat_texts(drawn))
 
 
 def test_a_heatmap_with_nothing_but_what_is_impossible_says_so(outdone):
     drawn = rc.plot.heatmap(outdone.sel(batch=[16]), variable="measured_throughput")
     assert rendered(drawn).title.text.endswith("3.6k inputs/s (B, Net INT8)")
-    assert any("1 cell that can not be true" in text for text in flat_texts(drawn))
+    assert any("1 cell that cannot be true" in text for text in flat_texts(drawn))
 
 
 def test_intervals_are_judged_by_what_is_possible(outdone):
@@ -574,7 +574,7 @@ def test_intervals_are_judged_by_what_is_possible(outdone):
     cube = outdone.assign(predicted_throughput_low=low, predicted_throughput_high=high)
     drawn = rc.plot.intervals(cube)
     assert " of 5 measurements lie in the interval" in rendered(drawn).title.text
-    assert "1 measurement that can not be true" in " ".join(flat_texts(drawn))
+    assert "1 measurement that cannot be true" in " ".join(flat_texts(drawn))
     with pytest.raises(UnknownLabelError, match="did you mean 'measured_throughput'"):
         rc.plot.intervals(cube, measured="measured_troughput")
 
