@@ -160,8 +160,8 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     spare = int(np.clip(7.2 * letters[0] + 6.5 * letters[1] + 20, 160 if len(names) == 3 else 200, 480))
     width = (style.WIDTH - spare) // len(names)
     notes = ["box = quartiles, bar = median", "whiskers = extremes, log scales"]
-    notes += [f"{counted(left_out, 'value')} that cannot be true left out"] * bool(left_out)
     notes += [f"over all {', '.join(noun_of(2, dim) if dim in DIMS else dim for dim in over)}"] * bool(over)
+    notes += [f"{counted(left_out, 'value')} that cannot be true left out"] * bool(left_out)
     panels = []
     for place, (what, variable) in enumerate(names.items()):
         looks = {"width": width + spare * (place == 0), "shown": place == 0}

@@ -86,7 +86,7 @@ def histogram(
     if meanings and not _follow_each_other(list(meanings.values())):
         return _histogram_of_codes(context, variable, meanings, read, per)
     edges = _edges_of(context, variable, bins, read)
-    compared = _as_stored(context, variable, edges)
+    compared = edges if bins is None or np.ndim(bins) == 0 else _as_stored(context, variable, edges)
     coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
     if meanings:
         coords["meaning"] = ("bin", list(meanings))
@@ -155,7 +155,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
 
 
 def _as_stored(context: Context, variable: str, edges: Array) -> Array:
-    """Round edges as a variable is stored, as limits are, so that an edge equal to a stored value includes it."""
+    """Round edges that were given as a variable is stored, as limits are, so that one equal to a value includes it."""
     stored = context.native(variable)
     if stored is None or stored.dtype.kind != "f" or stored.dtype.itemsize >= edges.dtype.itemsize:
         return edges
