@@ -195,4 +195,5 @@ def _best_batches(cube: xr.Dataset, name: str) -> list[int]:
         return []
     worth = sound(cube, cube[name], (name,), ["batch"])
     known = worth.notnull().any("batch").values
-    return np.unique(worth.fillna(-np.inf).argmax("batch").values[known]).tolist()
+    places = np.unique(worth.fillna(-np.inf).argmax("batch").values[known])
+    return [int(place) for place in places]

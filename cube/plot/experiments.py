@@ -143,7 +143,8 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     quartiles = {what: _quartiles(cube, variable) for what, variable in names.items()}
     left_out = sum(lost for *_, lost in quartiles.values())
     by_quantity = {what: table for what, (table, *_) in quartiles.items()}
-    by, over = ([*dict.fromkeys(dim for one in quartiles.values() for dim in one[place])] for place in (1, 2))
+    by = [*dict.fromkeys(dim for _, dims, *_ in quartiles.values() for dim in dims)]
+    over = [*dict.fromkeys(dim for *_, dims, _ in quartiles.values() for dim in dims)]
     found = list(dict.fromkeys(row for table in by_quantity.values() for row in table["row"]))
     first = by_quantity.get("throughput", by_quantity[next(iter(names))])
     fastest = dict(zip(first["row"], -first["median"], strict=True))
