@@ -29,7 +29,7 @@ from roofcube.files.overlaying import (
 from roofcube.labels import alike, full_rank
 from roofcube.model.graph import LAYER, RESULTS
 from roofcube.options import fits_memory, megabytes, memory_limit
-from roofcube.vocabulary import CONFIGURATION, LAB, MEASURED_ACCURACY
+from roofcube.vocabulary import CONFIGURATION, DIMS, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN, said_order
 
 if TYPE_CHECKING:
@@ -486,7 +486,7 @@ def _assembled(
     if LAB in indexes:
         if len({cube.attrs.get("title") for cube in cubes}) > 1:
             attributes.pop("title", None)  # of one of the labs
-        orders = [said_order(cube.attrs, cube.dims) for cube in cubes if "dim_order" in cube.attrs]
+        orders = [said_order(cube.attrs, {*DIMS, *cube.dims}) for cube in cubes if "dim_order" in cube.attrs]
         if orders:
             attributes["dim_order"] = _order_with_lab(orders[0])
     labels = {}
