@@ -14,7 +14,7 @@ from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError
 from roofcube.moments import among
-from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
+from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER, with_meanings
 from roofcube.wording import moment_text, plain_values
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "dims_in_order",
     "flat_column",
     "full_rank",
+    "holds_findings",
     "in_order",
     "is_judged",
     "labelled",
@@ -162,9 +163,18 @@ def full_rank(array: xr.DataArray | xr.Variable, dims: Sequence[str]) -> Any:
     return ordered[tuple(slice(None) if dim in array.dims else None for dim in dims)]
 
 
+def holds_findings(quality: xr.Variable) -> bool:
+    """Check whether `quality` is that of the physics gate, by its meanings or where they were lost.
+
+    A variable of the user's own, which has attributes of its own or is no whole number, says nothing of cells.
+    """
+    attrs = with_meanings("quality", quality.dtype.kind, quality.attrs)
+    return attrs.keys() >= {"flag_masks", "flag_meanings"} and quality.dtype.kind in "iuf"
+
+
 def is_judged(cube: xr.Dataset) -> bool:
-    """Check whether `quality` holds findings of the physics gate; one of the user's own says nothing of cells."""
-    return "quality" in cube.variables and "flag_masks" in cube["quality"].attrs
+    """Check whether the physics gate has judged the cells of a cube."""
+    return "quality" in cube.variables and holds_findings(cube.variables["quality"])
 
 
 def whole_flags(flags: Flags) -> Flags:

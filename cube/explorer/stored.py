@@ -13,10 +13,10 @@ from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import EXPLORED, LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
 from roofcube.explorer.categories import Category, label_text, spaced
 from roofcube.explorer.rows import ENDS, Rows, is_number, measured_names, rows_of_kind
-from roofcube.labels import whole_flags
+from roofcube.labels import is_judged, whole_flags
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
-from roofcube.vocabulary import sense_of
+from roofcube.vocabulary import sense_of, with_meanings
 from roofcube.wording import listed, plain_values, title_of, unit_of
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ class StoredSource:
         self.given = cube
         self.careful = has_intervals(cube)
         self.cube = at_low_ends(cube) if self.careful else cube
-        if "quality" in self.cube.data_vars and "flag_masks" in self.cube["quality"].attrs:
-            self.cube = self.cube.assign(quality=whole_flags(self.cube["quality"]))
+        if is_judged(self.cube):
+            quality = whole_flags(self.cube["quality"])
+            meanings = with_meanings("quality", quality.dtype.kind, quality.attrs)
+            self.cube = self.cube.assign(quality=quality.assign_attrs(meanings))
         self._variables = _kinds_of(self.cube)
         if not self._variables:
             msg = (

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice, check_kind
-from roofcube.labels import labelled, whole_flags
+from roofcube.labels import holds_findings, labelled, whole_flags
 from roofcube.model.hardware import check_units
 from roofcube.options import check_fits
-from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes, with_meanings
+from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep
@@ -175,7 +175,7 @@ def efficiency(
     measured, predicted = xr.DataArray(throughput, coords), cube["predicted_throughput"]
     told = {"derived_throughput": derived} if derived else {}
     quality = cube["quality"] if trust == "possible" and "quality" in cube else None
-    if quality is not None and "flag_masks" in with_meanings("quality", quality.dtype.kind, quality.attrs):
+    if quality is not None and holds_findings(quality.variable):
         impossible = (whole_flags(quality) & IMPOSSIBLE) != 0
         told["removed_by_trust"] = int((impossible & measured.notnull()).sum())
         measured = measured.where(~impossible).transpose(*measured.dims, ...).assign_attrs(measured.attrs)

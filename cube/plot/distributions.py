@@ -34,6 +34,7 @@ __all__ = ["histogram", "intervals", "parallel"]
 
 BINS = 50
 MOST_LINES = 1500  # of a figure of parallel axes
+INSIDE = "inside the interval"
 CROWDED = 150  # lines, of more of which each is paler
 
 
@@ -213,7 +214,7 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
     x, y = (axis_of(cube, variable, words, every) for words in ("measured", "predicted"))
     ends = np.array(x.bounds)
     inside = (table[other] >= table[names[1]]) & (table[other] <= table[names[2]])
-    table["inside"] = np.where(inside, "inside the interval", "outside").astype(object)
+    table["inside"] = np.where(inside, INSIDE, "outside").astype(object)
     drawn, shade, marked = marks(
         cube,
         table,
@@ -239,16 +240,12 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
         segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2, alpha=0.3),
         drawn[-1],
     ]
-    trusted = tables.possible(cube, table["quality"], (other,))
-    told = trusted if trusted.any() else np.ones_like(trusted)
-    inside = inside[told]
-    error = float(np.median(np.abs(table[variable][told] / table[other][told] - 1.0)))
-    title = (
-        f"{int(inside.sum())} of {inside.size} measurements lie in the interval; off by {percent(error)} in the median"
-    )
-    left_out = f"{counted(int((~told).sum()), 'measurement')} that cannot be true left out of the title"
+    told = tables.believed(cube, table, (other,))
+    hits, lost = told["inside"] == INSIDE, len(table[other]) - len(told[other])
+    error = float(np.median(np.abs(told[variable] / told[other] - 1.0)))
+    title = f"{int(hits.sum())} of {hits.size} measurements lie in the interval; off by {percent(error)} in the median"
     notes = ["dashed = predicted as measured; upright = interval; hollow = the measurement is outside", shade]
-    notes += [] if told.all() else [left_out]
+    notes += [f"{counted(lost, 'measurement')} that cannot be true left out of the title"] * bool(lost)
     return plane(parts, name="intervals", x=x, y=y, title=title, notes=notes, key=platform_key(marked), height=620)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.labels import full_rank, whole_flags
+from roofcube.labels import full_rank, holds_findings, whole_flags
 from roofcube.vocabulary import (
     IMPOSSIBLE,
     IMPOSSIBLE_ACCURACY,
@@ -44,7 +44,7 @@ def trusted(context: Context, objectives: Iterable[str], where: Any, trust: str)
     """
     check_choice("trust", trust, ("possible", "all"))
     quality = context.native("quality") if trust == "possible" and "quality" in context.outputs else None
-    if quality is None or "flag_masks" not in quality.attrs or quality.dtype.kind not in "iuf":
+    if quality is None or not holds_findings(quality):
         return where, {}
     read = context.where(where)
     bits = impossible_bits([*objectives, *read.by_limit])

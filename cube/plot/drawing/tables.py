@@ -404,7 +404,8 @@ def plain_model(cube: xr.Dataset) -> str:
 
 def _findings(cube: xr.Dataset) -> dict[str, Any]:
     """Return the attributes that explain the bits of `quality`."""
-    return cube["quality"].attrs if is_judged(cube) else attributes("quality")
+    given = cube["quality"].attrs if is_judged(cube) else {}
+    return given if "flag_masks" in given else attributes("quality")
 
 
 def flags_text(cube: xr.Dataset, quality: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

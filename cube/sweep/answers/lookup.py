@@ -71,7 +71,7 @@ def _as_table(context: Context, table: Any) -> pl.DataFrame:
         msg = f"`table`: expected labels along one dim, got {', '.join(map(str, dims))}; stack them to one"
         raise InvalidDataError(msg)
     length = next((table.sizes[dim] for dim in dims), 1)
-    return pl.DataFrame({name: np.resize(one.values, length) for name, one in columns.items()})
+    return pl.DataFrame({name: np.broadcast_to(one.values, length) for name, one in columns.items()})
 
 
 def _coordinates(context: Context) -> xr.Dataset:

@@ -357,7 +357,7 @@ def test_figures_keep_the_best_batch_of_each_configuration():
 def test_a_quality_of_ones_own_hides_no_cell(tmp_path):
     cube = xr.Dataset(
         {
-            "measured_throughput": (("platform", "topology"), [[5.0], [6.0]]), "quality": ("platform", [75, 90]),
+            "measured_throughput": (("platform", "topology"), [[5.0], [6.0]]), "quality": ("platform", [75.0, 90.0]),
             "n_rows": (("platform", "topology"), [[1], [1]]),
         },
         {"platform": ["a", "b"], "topology": ["net"]},

@@ -582,10 +582,23 @@ def test_intervals_are_judged_by_what_is_possible(outdone):
 
 def test_a_quality_of_ones_own_says_nothing_of_cells():
     figures = {name: ("platform", [80.0, 90.0]) for name in ("top1", "measured_top1")}
-    cube = xr.Dataset({"measured_throughput": ("platform", [5.0, 6.0]), "quality": ("platform", [75, 90]), **figures})
+    cube = xr.Dataset(
+        {"measured_throughput": ("platform", [5.0, 6.0]), "quality": ("platform", [75.0, 90.0]), **figures}
+    )
     drawn = rc.plot.pareto(cube.assign_coords(platform=["a", "b"]))
     assert set(source(drawn, "pareto.points")["filled"]) == {0.85}
     assert set(source(drawn, "pareto.points")["flags"]) == {"none"}
+
+
+def test_findings_that_lost_their_meanings_count_as_in_questions(outdone):
+    bare = outdone.assign(quality=outdone["quality"].drop_attrs())
+    assert rc.best(bare, "measured_throughput")["measured_throughput"] == 3900.0
+    for figure in ("latency_throughput", "inputs_per_joule"):
+        one, other = (rendered(getattr(rc.plot, figure)(cube)).title.text for cube in (outdone, bare))
+        assert one == other
+    page = rc.explore(bare)
+    page.page()
+    assert page.answer.rows.column("measured_throughput")[page.answer.best] == 3900.0
 
 
 def test_marks_of_a_front_in_single_precision_are_found():
