@@ -68,7 +68,7 @@ def read_limit(text: str, unit: str) -> float | None:
     number = plain if unit in ("s", "J", "%") else plain.removesuffix(shown).rstrip()
     match = re.fullmatch(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([kMGT]?)", number)
     if match:
-        return in_percent(float(match[1]) * STEPS[match[2]] / factor, unit, what="limit")
+        return in_percent(_in_si(match[1], factor / STEPS[match[2]]), unit, what="limit")
     return read_quantity(plain, "" if unit == "1" else unit, what="limit")
 
 
@@ -80,9 +80,16 @@ def limit_text(value: float, unit: str) -> str:
     return f"{text} {shown}" if shown in ("ms", "mJ", "W", "%") else text
 
 
+def _in_si(number: str, factor: float) -> float:
+    """Return a number in SI that is written in the unit shown: 1000 GB/s are 1e12 B/s, which a quotient misses."""
+    value = float(number) / factor
+    digits = sum(map(str.isdigit, re.split("[eE]", number)[0].lstrip("-+0.")))
+    return float(f"{value:.15g}") if digits <= 15 else value
+
+
 def _digits_back(value: float, factor: float) -> int:
     """Return how many digits of a number in the unit shown give it back."""
-    return next((n for n in range(6, 17) if float(f"{value * factor:.{n}g}") / factor == value), 17)
+    return next((n for n in range(6, 17) if _in_si(f"{value * factor:.{n}g}", factor) == value), 17)
 
 
 def _set(message: dict[str, Any], at: Scene) -> dict[str, Any]:

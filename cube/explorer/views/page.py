@@ -247,7 +247,8 @@ class Page:
         for name in self.source.ranges(view.kind):
             bars = answer.bars.get(name, np.zeros(0))
             unit = self.source.unit(name)
-            least, most = (limit_text(end, unit) for end in self.source.extent(view.kind, name))
+            # what there is, only shown: short
+            least, most = (limit_text(float(f"{end:.6g}"), unit) for end in self.source.extent(view.kind, name))
             low, high = ("" if end is None else limit_text(end, unit) for end in view.limits.get(name, (None, None)))
             ends = {"low": low, "high": high, "least": least, "most": most}
             shown = self._in_unit(name)

@@ -475,11 +475,29 @@ def test_a_question_can_be_cancelled(slow):
 
 @pytest.mark.parametrize(
     ("value", "unit"),
-    [(12345678.0, "1/s"), (0.01, "s"), (1 / 3, "s"), (float(np.float32(0.0123)), "s"), (85.0, "%"), (1e12, "op/s")],
+    [
+        (12345678.0, "1/s"),
+        (0.01, "s"),
+        (1 / 3, "s"),
+        (float(np.float32(0.0123)), "s"),
+        (85.0, "%"),
+        (1e12, "op/s"),
+        (1e12, "B/s"),
+        (0.0123, "J"),
+        (np.geomspace(1e9, 1e12, 60)[-1], "B/s"),
+    ],
 )
 def test_a_limit_is_written_as_it_is_read(value, unit):
     assert read_limit(limit_text(value, unit), unit) == value
-    assert limit_text(0.01, "s") == "10 ms"
+
+
+def test_limits_are_as_short_as_they_can_be():
+    assert [limit_text(0.01, "s"), limit_text(1e12, "B/s"), limit_text(12345678.0, "1/s")] == [
+        "10 ms",
+        "1000",
+        "12345678",
+    ]
+    assert read_limit("1000", "B/s") == 1e12
 
 
 def test_limits_may_be_numbers_of_numpy(app):
