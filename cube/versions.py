@@ -25,7 +25,12 @@ def show_versions() -> None:
     """
     print(f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}")
     for name in PACKAGES:
-        try:
-            print(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            print(f"{name} not installed")
+        print(line_of(name))
+
+
+def line_of(package: str) -> str:
+    """Say which version of a package is installed, if any."""
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} not installed"

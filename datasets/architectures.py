@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -296,8 +296,13 @@ def trace(build: Build) -> list[Layer]:
     return net.noted
 
 
-def rows() -> Iterator[dict[str, str | int]]:
+def rows(networks: Mapping[tuple[str, float], Build] = NETWORKS) -> Iterator[dict[str, str | int]]:
     """Return the rows of ``layers.csv``: every layer of every network, columns in order.
+
+    Parameters
+    ----------
+    networks
+        Definitions by topology and channels kept in percent.
 
     Examples
     --------
@@ -305,7 +310,7 @@ def rows() -> Iterator[dict[str, str | int]]:
     >>> first["topology"], first["name"], first["params"]
     ('GoogLeNetv1', 'conv1', 9408)
     """
-    for (topology, kept), build in NETWORKS.items():
+    for (topology, kept), build in networks.items():
         for index, layer in enumerate(trace(build)):
             yield {
                 "topology": topology,
@@ -330,13 +335,15 @@ def rows() -> Iterator[dict[str, str | int]]:
             }
 
 
-def write_layers(path: Path = LAYERS_CSV) -> Path:
+def write_layers(path: Path = LAYERS_CSV, networks: Mapping[tuple[str, float], Build] = NETWORKS) -> Path:
     """Write the layer table.
 
     Parameters
     ----------
     path
         The file to write, by default the embedded one.
+    networks
+        Definitions by topology and channels kept in percent.
 
     Returns
     -------
@@ -350,7 +357,7 @@ def write_layers(path: Path = LAYERS_CSV) -> Path:
     ...     write_layers(Path(folder) / "layers.csv").read_bytes() == LAYERS_CSV.read_bytes()
     True
     """
-    table = list(rows())
+    table = list(rows(networks))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, table[0].keys(), lineterminator="\n")
         writer.writeheader()

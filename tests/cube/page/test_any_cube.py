@@ -396,10 +396,8 @@ def test_one_section_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkey
     def broken(subject):
         raise IndexError("nothing there")
 
-    headings = {**document.HEADINGS, broken: ("theory", "Theoretical analysis")}
-    given = {"SECTIONS": (broken, *document.SECTIONS[1:]), "HEADINGS": headings, "best_choices": broken}
-    for name, value in given.items():
-        monkeypatch.setattr(document, name, value)
+    monkeypatch.setattr(sections, "_fastest_prediction", broken)
+    monkeypatch.setattr(document, "best_choices", broken)
     text = _text(rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "This section could not be written from this cube (IndexError: nothing there)." in text
     assert "The summary could not be written whole from this cube (IndexError: nothing there)." in text
