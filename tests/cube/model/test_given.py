@@ -134,7 +134,7 @@ def test_labels_of_a_cube_or_an_answer_are_labels():
     ("values", "missing"),
     [
         (["ACME"], ""), ([3.0], np.nan), (np.array(["x"], object), None),
-        (np.array(["2026-01-01"], "M8[ns]"), np.datetime64("NaT")), (np.array([5], "m8[s]"), np.timedelta64("NaT")),
+        (np.array(["2026-01-01"], "M8[ns]"), np.datetime64("NaT", "ns")), (np.array([5], "m8[s]"), np.timedelta64("NaT", "s")),
     ],
 )  # fmt: skip
 def test_what_a_real_platform_lacks_of_a_design_is_missing_in_its_kind(values, missing):
