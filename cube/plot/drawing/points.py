@@ -169,7 +169,8 @@ def marks(
     Counting into cells of the axes takes 0.3 s for ten million marks, and draws on a log axis in its own numbers, which
     an image does not.
     """
-    count, mask, note, shade = len(table[pair[0]]), slice(None), "", []
+    count, note, shade = len(table[pair[0]]), "", []
+    mask: Any = slice(None)
     if count > MANY:
         logarithmic = [table[one] > 0 for one, axis in zip(pair, axes, strict=True) if axis.log]
         placed = np.all([np.ones(count, dtype=bool), *logarithmic], axis=0)
