@@ -33,7 +33,7 @@ ENDED = {"kill": {CUT}, "lost": {CUT}, "full": {0, TOLD}, "moment": {0, AT_A_MOM
 ALL = [(kind, what) for kind in KINDS for what in ENDED]
 SAMPLE = [("nc", "kill"), ("nc", "moment"), ("zarr", "lost"), ("sweep", "kill"), ("calibration", "full")]
 # of each pair, at steps drawn at random, each step before any comes again; unsynced writes are lost a thousand times
-ENDS = dict.fromkeys(ENDED, 140 if FULL else 3) | ({"lost": 250} if FULL else {})
+ENDS = {**dict.fromkeys(ENDED, 140), "lost": 250} if FULL else dict.fromkeys(ENDED, 3)
 OF_PAGES = 14 if FULL else 3  # which take seconds each, nearly all of them before the first step
 
 
