@@ -368,10 +368,10 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     What this version saved is not decoded by xarray: `_as_saved` knows better what it was.
     """
     if source.suffix == ".zarr":
-        declared.check_store(source, reading=reading)
+        room = declared.check_store(source, reading=reading)
         from roofcube.files.guards.zarr_arrays import bounded, check_arrays
 
-        with bounded():
+        with bounded(room if reading else 1):
             check_arrays(source)
             return _told_by_its_attributes(partial(xr.open_dataset, source, engine="zarr", consolidated=False))
     from xarray.backends import NetCDF4DataStore

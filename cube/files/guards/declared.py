@@ -63,8 +63,8 @@ CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", 
 is_read_whole: ContextVar[bool] = ContextVar("who reads a file has no use for parts of it", default=False)
 
 
-def check_store(store: Path, *, reading: bool) -> None:
-    """Check a Zarr store by its names and ``zarr.json`` files alone.
+def check_store(store: Path, *, reading: bool) -> int:
+    """Check a Zarr store by its names and ``zarr.json`` files alone, and return how many chunks fit beside its values.
 
     Parameters
     ----------
@@ -109,6 +109,7 @@ def check_store(store: Path, *, reading: bool) -> None:
             sizes[folder.name] = max(size, part)
         parts[folder.name] = part
     check_bytes(store, sizes, parts)
+    return max(0, memory_limit() - sum(sizes.values())) // max([1, *parts.values()])
 
 
 def check_number(source: Path | str, variables: int, error: type[RoofcubeError] = CorruptFileError) -> None:

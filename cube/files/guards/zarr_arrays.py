@@ -32,13 +32,19 @@ if TYPE_CHECKING:
 
 __all__ = ["bounded", "check_arrays"]
 
-SHARE = 16  # part of the memory limit for what no chunk declares, text among it: ten are unpacked at a time
+SHARE = 16  # part of the memory limit for what no chunk declares, text among it: ten batches are unpacked at a time
+BATCH = 4  # chunks that one task of zarr reads where there is room: by itself each has its own, a quarter slower
+COPIES = 2  # of a chunk in memory, packed and unpacked
 
 
-def bounded() -> AbstractContextManager[Any]:
-    """Let Zarr arrays that are opened in a block have codecs with an end."""
+def bounded(room: int = 1) -> AbstractContextManager[Any]:
+    """Let Zarr arrays that are opened in a block have codecs with an end; `room` is how many chunks fit into memory."""
+    tasks = config.get("async.concurrency") or 1 + room  # None: no limit of zarr's
     named: AbstractContextManager[Any] = config.set(
-        {f"codecs.{name}": f"{__name__}.{codec.__name__}" for name, codec in CODECS.items()}
+        {
+            "codec_pipeline.batch_size": max(1, min(BATCH, room // (tasks * COPIES))),
+            **{f"codecs.{name}": f"{__name__}.{codec.__name__}" for name, codec in CODECS.items()},
+        }
     )
     return named
 
@@ -67,12 +73,13 @@ class _Bounded:
         return await super().decode(chunks)  # type: ignore[misc, no-any-return]
 
     def _check(self, chunks: list[tuple[Any, Any]]) -> None:
+        unknown = memory_limit() // SHARE // max(1, len(chunks))
         for chunk, spec in chunks:
             if chunk is not None:
-                self._check_size(memoryview(chunk.as_numpy_array()).cast("B"), spec)
+                self._check_size(memoryview(chunk.as_numpy_array()).cast("B"), spec, unknown)
 
-    def _check_size(self, content: memoryview, spec: Any) -> None:
-        dtype, unknown = spec.dtype.to_native_dtype(), memory_limit() // SHARE
+    def _check_size(self, content: memoryview, spec: Any, unknown: int) -> None:
+        dtype = spec.dtype.to_native_dtype()
         allowed = unknown if dtype.kind in "OT" else allowed_for(math.prod(spec.shape) * dtype.itemsize)
         found, is_exact = self.unpacked(content, allowed)
         if found > (allowed if is_exact else max(allowed, unknown)):
@@ -108,7 +115,7 @@ class BloscCodec(_Bounded, codecs.BloscCodec):  # type: ignore[misc]
 class VLenUTF8Codec(_Bounded, codecs.VLenUTF8Codec):  # type: ignore[misc]
     """Text, with the number of texts in front, for which room is made."""
 
-    def _check_size(self, content: memoryview, spec: Any) -> None:
+    def _check_size(self, content: memoryview, spec: Any, _unknown: int) -> None:
         if int.from_bytes(content[:4], "little") != math.prod(spec.shape):
             msg = "a chunk holds another number of texts than it declares"
             raise ValueError(msg)

@@ -19,6 +19,9 @@ from roofcube.errors import CorruptFileError
 zarr = pytest.importorskip("zarr")
 from zarr.codecs import BloscCodec, GzipCodec, ShardingCodec, ZstdCodec  # noqa: E402
 
+from roofcube.files.guards.declared import check_store  # noqa: E402
+from roofcube.files.guards.zarr_arrays import bounded  # noqa: E402
+
 LARGE = 200 << 20  # bytes
 
 
@@ -135,3 +138,31 @@ def test_of_several_arrays_that_cannot_be_made_the_first_is_named_and_nothing_pr
         rc.load(path)
     gc.collect()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("room", "batch"), [(0, 1), (39, 1), (40, 2), (1_000_000, 4)])
+def test_as_many_chunks_are_in_memory_at_a_time_as_there_is_room_for(room, batch):
+    with zarr.config.set({"async.concurrency": 10}), bounded(room):
+        assert zarr.config.get("codec_pipeline.batch_size") == batch
+
+
+def test_a_limit_leaves_room_for_what_it_does_not_need(tmp_path):
+    path = store_of(tmp_path / "cube.zarr")  # 320 bytes in chunks of 80
+    with rc.set_options(memory=320 + 7 * 80):
+        assert check_store(path, reading=True) == 7
+    with rc.set_options(memory=320):
+        assert rc.load(path).x.sum() == 780
+
+
+def test_text_in_chunks_read_together_shares_what_is_left_for_it(tmp_path):
+    text = np.array(["a" * 40_000] * 8, dtype=object)
+    path = tmp_path / "text.zarr"
+    xr.Dataset({"x": ("i", text)}).to_zarr(
+        path, zarr_format=3, consolidated=False, encoding={"x": {"chunks": (2,), "compressors": [GzipCodec()]}}
+    )
+    with rc.set_options(memory="10 MB"):
+        assert (rc.load(path).x == text).all()
+    with rc.set_options(memory="4 MB"), pytest.raises(CorruptFileError, match=r"more than the 0\.06"):
+        rc.load(path)
+    with rc.set_options(memory="4 MB"):
+        assert (rc.load(path, chunks={}).x == text).all()
