@@ -10,7 +10,6 @@ import xarray as xr
 
 import roofcube as rc
 
-
 PACKED = {"zlib": True, "complevel": 1, "shuffle": True}  # as `save` packs numbers in NetCDF; in Zarr xarray does too
 
 
