@@ -456,15 +456,15 @@ def _key_at(path: Path) -> bytes | None:
     return key if len(key) == KEY_BYTES else None
 
 
-def _folder_of_the_user(mac: str, variable: str, usual: str) -> Path:
-    """Return where the platform has a user's files of a kind, each program in a folder of its own."""
+def _folder_of_the_user(mac: str, variable: str, usual: str, *, system: str = sys.platform) -> Path:
+    """Return where a system has a user's files of a kind, each program in a folder of its own."""
     try:
         home = Path.home()
     except RuntimeError:  # an account without a home, as in some containers
         home = Path(os.devnull)
-    if sys.platform == "win32":
+    if system == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
+    elif system == "darwin":
         base = home / "Library" / mac
     else:
         base = Path(os.environ.get(variable) or home / usual)

@@ -29,6 +29,7 @@ from roofcube.errors import CorruptFileError, unknown_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = [
     "collections_of",
@@ -59,14 +60,18 @@ def _embedded_table(name: str, row: type) -> pl.DataFrame:
 def _read_csv(name: str, row: type) -> pl.DataFrame:
     entry = manifest()[name]
     with as_file(data_file(entry["file"])) as path:
-        found = digest([path.read_bytes()])
-        if found != entry["sha256"]:
-            msg = (
-                f"{path.name}: the embedded table was altered (sha256 {found[:12]}…, the manifest says "
-                f"{entry['sha256'][:12]}…); reinstall roofcube"
-            )
-            raise CorruptFileError(msg)
+        _check_unaltered(path, entry["sha256"])
         return read_trusted(path, row)
+
+
+def _check_unaltered(path: Path, expected: str) -> None:
+    found = digest([path.read_bytes()])
+    if found != expected:
+        msg = (
+            f"{path.name}: the embedded table was altered (sha256 {found[:12]}…, the manifest says {expected[:12]}…); "
+            "reinstall roofcube"
+        )
+        raise CorruptFileError(msg)
 
 
 def _table_in(table: str, row: type, collection: str) -> pl.DataFrame | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sys
+import threading
 import webbrowser
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +21,7 @@ from roofcube.explorer.addresses import read_address
 from roofcube.explorer.state import WRITTEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from roofcube.explorer.answers import Source
 
@@ -73,15 +76,18 @@ def serve(
     InvalidDataError
         If it would be open to others without a name under which they may open it.
     """
-    server, address = make_server(source, make, port=port, host=host, allow_origin=allow_origin, start=start)
-    print(json.dumps({"address": address}) if as_json else address, flush=True)
-    if show:
-        server.io_loop.add_callback(webbrowser.open, address)
-    server.start()
-    try:
-        server.io_loop.start()
-    except KeyboardInterrupt:
-        server.stop()
+    with _ctrl_c_as_it_was():
+        server, address = make_server(source, make, port=port, host=host, allow_origin=allow_origin, start=start)
+        server.start()
+        print(json.dumps({"address": address}) if as_json else address, flush=True)
+        if show:
+            server.io_loop.add_callback(webbrowser.open, address)
+        try:
+            server.io_loop.start()
+        except KeyboardInterrupt:  # where Panel could not take it, as in a thread
+            pass
+        finally:
+            server.stop()
 
 
 def make_server(
@@ -130,6 +136,18 @@ def make_server(
         f"{sessions} sessions are open; close one and reload",
     )
     return server, f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{chosen}"
+
+
+@contextmanager
+def _ctrl_c_as_it_was() -> Iterator[None]:
+    """Give back what Ctrl-C does in this process: Panel has it end a server, and do nothing once that has ended."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        # nothing was changed in a thread of its own, where Python lets nobody
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def _free_port(host: str) -> int:

@@ -341,12 +341,12 @@ def _as_described(lazy: xr.Dataset) -> xr.Dataset:
     return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy))
 
 
-def _steady(source: Path, read: Callable[[], Result]) -> Result:
+def _steady(source: Path, read: Callable[[], Result], *, seconds: float = SECONDS) -> Result:
     """Read what one writer left: again, where another has put something in its place meanwhile.
 
     A Zarr store is many files, and a reader of names that sees an exchange would have some of each.
     """
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while True:
         before = identity(source)
         try:

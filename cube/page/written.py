@@ -18,9 +18,9 @@ __all__ = ["writer_of_models"]
 HELD = ("_property_values", "_unstable_default_values")
 
 
-def writer_of_models() -> Any:
-    """Return a serializer of Bokeh that remembers in `models` what it wrote."""
-    return _writer_class()()
+def writer_of_models(held: tuple[str, ...] = HELD) -> Any:
+    """Return a serializer of Bokeh that remembers in `models` what it wrote; `held`: where these keep their values."""
+    return _writer_class()(held)
 
 
 @cache
@@ -32,15 +32,16 @@ def _writer_class() -> Any:
     class Writer(Serializer):  # type: ignore[misc]
         """A serializer that reads of each model the properties that are set."""
 
-        def __init__(self) -> None:
+        def __init__(self, held: tuple[str, ...]) -> None:
             super().__init__(deferred=False)
+            self.held = held
             self.models: list[Model] = []
 
         def encode(self, obj: Any) -> Any:
             if not isinstance(obj, Model) or self.has_ref(obj):
                 return super().encode(obj)
             self.models.append(obj)
-            names = _set_properties(obj)
+            names = _set_properties(obj, self.held)
             # a model that is written in a way of its own, and a Bokeh that keeps its values elsewhere
             if names is None or type(obj).to_serializable is not Model.to_serializable:
                 return super().encode(obj)
@@ -55,12 +56,12 @@ def _writer_class() -> Any:
     return Writer
 
 
-def _set_properties(model: Model) -> set[str] | None:
+def _set_properties(model: Model, held: tuple[str, ...]) -> set[str] | None:
     """Return the properties of a model that may differ from their defaults; None where Bokeh does not tell.
 
     The two dictionaries are private to Bokeh, which offers no other way to ask what was set without computing it.
     """
-    held = [getattr(model, name, None) for name in HELD]
-    if not all(isinstance(one, dict) for one in held):
+    values = [getattr(model, name, None) for name in held]
+    if not all(isinstance(one, dict) for one in values):
         return None
-    return {*(name for one in held for name in one), *(model.themed_values() or ())}  # type: ignore[union-attr]
+    return {*(name for one in values for name in one), *(model.themed_values() or ())}  # type: ignore[union-attr]

@@ -102,7 +102,7 @@ def compute(
     return cube.assign_attrs(dim_order=" ".join(sweep.dims))
 
 
-def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
+def to_zarr(sweep: ModelContext, path: Any, *, patience: float = PATIENCE) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
     check_installed("to_zarr", "zarr", "scale")
     import_whole("zarr")
@@ -116,7 +116,7 @@ def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
         cube = _finished(target, key)
         _remove_left(target)
         return cube
-    with naming_the_file(target), locked(Path(os.path.realpath(target)), seconds=PATIENCE):
+    with naming_the_file(target), locked(Path(os.path.realpath(target)), seconds=patience):
         return _written_once(sweep, target, key)
 
 

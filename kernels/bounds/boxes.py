@@ -105,7 +105,7 @@ class Search:
         intervals = self.bounder.bounds(boxes)
         met, lost = np.ones(boxes.shape[1], dtype=bool), np.zeros(boxes.shape[1], dtype=bool)
         for limit, node in zip(self.query.limits, self.limited, strict=True):
-            surely, never = _against(limit, intervals[node])
+            surely, never = _against(limit, intervals[node], boxes.shape[1])
             met &= surely
             lost |= never
         return Batch(boxes, intervals, met, lost)
@@ -236,19 +236,19 @@ class Search:
             for node in self.watched:
                 total += _relative_width(intervals[node], n)
             for limit, node in zip(self.query.limits, self.limited, strict=True):
-                surely, never = _against(limit, intervals[node])
+                surely, never = _against(limit, intervals[node], n)
                 total += np.where(surely | never, 0.0, 1.0 + _relative_width(intervals[node], n))
         return total
 
 
 def _picked(interval: Interval, chosen: Array, n: int) -> Interval:
-    if interval.low.shape[0] != n and (interval.nan is None or interval.nan.shape[0] != n):
-        return interval
-    return Interval(
-        interval.low[chosen] if interval.low.shape[0] == n else interval.low,
-        interval.high[chosen] if interval.high.shape[0] == n else interval.high,
-        None if interval.nan is None else interval.nan[chosen] if interval.nan.shape[0] == n else interval.nan,
-    )
+    """Return the ends of chosen ones of n boxes; an end that all boxes share, as no less than zero, is one number."""
+
+    def picked(ends: Array) -> Array:
+        return ends[chosen] if ends.shape[0] == n else ends
+
+    nan = None if interval.nan is None else picked(interval.nan)
+    return Interval(picked(interval.low), picked(interval.high), nan)
 
 
 def ends(interval: Interval, n: int) -> tuple[Array, Array, Array]:
@@ -272,9 +272,8 @@ def _relative_width(interval: Interval, n: int) -> Array:
     return np.nan_to_num(width, nan=1.0, posinf=1.0) + np.where(nan & ~np.isnan(low), 0.5, 0.0)
 
 
-def _against(limit: Limit, interval: Interval) -> tuple[Array, Array]:
-    """Return where all points surely meet a limit, and where none can."""
-    n = interval.low.shape[0]
+def _against(limit: Limit, interval: Interval, n: int) -> tuple[Array, Array]:
+    """Return in which of n boxes all points surely meet a limit, and in which none can."""
     low, high, nan = ends(interval, n)
     floor, ceiling, one_of = limit.rounded(low.dtype)
     nothing = np.isnan(low)

@@ -188,13 +188,18 @@ def test_folders_of_the_cache_are_for_the_user_only(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("system", "variable", "inside"),
-    [("linux", "XDG_CACHE_HOME", "roofcube/numba"), ("win32", "LOCALAPPDATA", "roofcube/numba")],
+    [
+        ("linux", "XDG_CACHE_HOME", "roofcube"),
+        ("win32", "LOCALAPPDATA", "roofcube"),
+        ("darwin", "HOME", "Library/Caches/roofcube"),
+    ],
 )
 def test_the_cache_follows_the_platforms_rule(system, variable, inside, monkeypatch, tmp_path):
     monkeypatch.delenv("ROOFCUBE_CACHE_DIR", raising=False)
-    monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setenv(variable, str(tmp_path))
-    assert disk.cache_folder("numba") == tmp_path / inside
+    folder = disk._folder_of_the_user("Caches", "XDG_CACHE_HOME", ".cache", system=system)
+    assert folder == tmp_path / inside
+    assert system != sys.platform or disk.cache_folder("numba") == folder / "numba"
 
 
 def test_the_key_of_a_user_is_made_once_and_no_one_else_can_read_it(monkeypatch, tmp_path):

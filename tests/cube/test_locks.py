@@ -136,31 +136,26 @@ def test_a_reader_beside_two_writers_sees_what_one_of_them_wrote(tmp_path, suffi
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_file_that_never_stays_is_told(tmp_path, monkeypatch):
+def test_a_file_that_never_stays_is_told(tmp_path):
     path = rc.save(numbered(0), tmp_path / "cube.nc")
-    monkeypatch.setattr(store, "SECONDS", 0.2)
-    read = store._loaded_cube
 
-    def replaced_meanwhile(source):
-        cube = read(source)
-        rc.save(numbered(1), source)
+    def replaced_meanwhile():
+        cube = rc.load(path)
+        rc.save(numbered(1), path)
         return cube
 
-    monkeypatch.setattr(store, "_loaded_cube", replaced_meanwhile)
     with pytest.raises(CorruptFileError, match="expected a file that stays while it is read"):
-        rc.load(path)
+        store._steady(path, replaced_meanwhile, seconds=0.2)
 
 
-def test_a_second_writer_of_a_sweep_is_told_or_given_the_store(tmp_path, monkeypatch):
-    from roofcube.sweep import zarr_store
+def test_a_second_writer_of_a_sweep_is_told_or_given_the_store(tmp_path):
+    from roofcube.sweep.zarr_store import to_zarr
 
-    sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2"))
-    monkeypatch.setattr(zarr_store, "PATIENCE", 0.1)
-    with locks.locked(tmp_path / "a.zarr"), pytest.raises(BusyFileError, match=r"a\.zarr`: expected no other writer"):
-        sweep.to_zarr(tmp_path / "a.zarr")
-    monkeypatch.setattr(zarr_store, "PATIENCE", 60.0)
+    sweep, path = rc.Sweep(rc.inputs("mnist", platforms="TX2")), tmp_path / "a.zarr"
+    with locks.locked(path), pytest.raises(BusyFileError, match=r"a\.zarr`: expected no other writer"):
+        to_zarr(sweep.context, path, patience=0.1)
     with ThreadPoolExecutor(3) as pool:
-        stores = list(pool.map(lambda _: sweep.to_zarr(tmp_path / "a.zarr").load(), range(3)))
+        stores = list(pool.map(lambda _: to_zarr(sweep.context, path, patience=60).load(), range(3)))
     assert all(one.identical(stores[0]) for one in stores)
     assert rc.verify(tmp_path / "a.zarr")
     assert [one.name for one in tmp_path.iterdir()] == ["a.zarr"]

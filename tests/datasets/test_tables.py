@@ -92,12 +92,15 @@ def test_every_table_file_is_in_the_manifest():
     assert files == {entry["file"] for entry in datasets.manifest().values()}
 
 
-def test_an_altered_table_is_refused(monkeypatch):
-    tables._read_csv.cache_clear()
-    altered = {**datasets.manifest(), "accuracy": {**datasets.manifest()["accuracy"], "sha256": "0" * 64}}
-    monkeypatch.setattr(tables, "manifest", lambda: altered)
+def test_an_altered_table_is_refused(tmp_path):
+    entry = datasets.manifest()["accuracy"]
+    content = (DATA / entry["file"]).read_bytes()
+    altered = tmp_path / "accuracy.csv"
+    altered.write_bytes(content)
+    tables._check_unaltered(altered, entry["sha256"])
+    altered.write_bytes(content.replace(b"7", b"8", 1))
     with pytest.raises(CorruptFileError, match=r"accuracy\.csv: the embedded table was altered"):
-        datasets.load_accuracy()
+        tables._check_unaltered(altered, entry["sha256"])
 
 
 def test_counts_take_layers_where_they_agree_within_one_percent():

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 
@@ -64,22 +67,26 @@ def test_too_many_sessions_are_refused():
 def test_others_are_served_only_under_a_name(source, capsys):
     with pytest.raises(InvalidDataError, match="expected `allow_origin` with"):
         served.make_server(source, Explorer, host="0.0.0.0")
-    server, _ = served.make_server(source, Explorer, host="0.0.0.0", allow_origin=("board.example:5006",))
-    server.stop()
+    Served("mnist", host="0.0.0.0", allow_origin=("board.example:5006",)).close()
     assert "everybody who reaches 0.0.0.0 can read this cube" in capsys.readouterr().err
 
 
-def test_the_address_is_printed(source, monkeypatch, capsys):
-    class Loop:
-        def start(self):
-            raise KeyboardInterrupt
-
-    class Server:
-        io_loop = Loop()
-        start = stop = staticmethod(lambda: None)
-
-    monkeypatch.setattr(served, "make_server", lambda *given, **options: (Server(), "http://127.0.0.1:5006"))
-    served.serve(source, Explorer, show=False, as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:5006"}
-    rc.explore("mnist").show(show=False)
-    assert capsys.readouterr().out == "http://127.0.0.1:5006\n"
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches all of a console there")
+def test_the_address_is_printed_and_served_until_it_is_interrupted():
+    code = (
+        "import signal, roofcube as rc; app = rc.explore('mnist'); before = signal.getsignal(signal.SIGINT)\n"
+        "for as_json in (True, False): app.show(show=False, as_json=as_json)\n"
+        "print(signal.getsignal(signal.SIGINT) is before)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as running:
+        address = json.loads(running.stdout.readline())["address"]
+        assert fetch(address)[0] == 200
+        running.send_signal(signal.SIGINT)
+        again = running.stdout.readline()
+        assert again.startswith("http://127.0.0.1:")
+        assert fetch(again.strip())[0] == 200
+        with pytest.raises(OSError, match=r"refused|reset"):  # the first is gone
+            fetch(address)
+        running.send_signal(signal.SIGINT)
+        assert running.stdout.readline() == "True\n"
+        assert running.wait(60) == 0

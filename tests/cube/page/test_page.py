@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 from bokeh.models import ColumnDataSource, Title
 from embedded_pages import page_of
 
@@ -138,10 +139,6 @@ def at_code(monkeypatch, key: str) -> None:
     monkeypatch.setattr(held_out, "code_key", lambda: key)
 
 
-def render_by(monkeypatch, render) -> None:
-    monkeypatch.setattr("roofcube.page.document.render", render)
-
-
 def test_errors_in_the_page_follow_from_the_rows(calibration):
     found = held_out.read(calibration.data)
     for column, scheme in (
@@ -213,16 +210,18 @@ def test_calibrated_cube_of_the_users_own_is_drawn():
 
 
 def test_tables_of_another_run_are_not_mixed(tmp_path, calibration, monkeypatch):
-    found = held_out.read(calibration.data)
-    monkeypatch.setattr(held_out, "_folders", lambda: (tmp_path, tmp_path / "absent"))
-    assert held_out.read(calibration.data) is None
-    assert held_out.write_held_out(found) == tmp_path
-    again = held_out.read(calibration.data)
-    assert again.rows.equals(found.rows)
-    assert again.errors.equals(found.errors)
-    text = (tmp_path / "held_out_rows.csv").read_text()
-    (tmp_path / "held_out_rows.csv").write_text(text.replace(found.rows_key, "0" * 16))
-    assert held_out.read(calibration.data) is None
+    monkeypatch.setenv("ROOFCUBE_CACHE_DIR", str(tmp_path))
+    found, folder = held_out.read(calibration.data), tmp_path / "calibration"
+    own = dataclasses.replace(found, rows_key="0" * 16, rows=found.rows[:5])
+    held_out._written(own, folder)
+    package, cached = held_out._stored_tables()
+    assert package.rows.equals(found.rows)
+    assert cached.rows.equals(own.rows)
+    assert cached.errors.equals(found.errors)
+    assert held_out.read(calibration.data).rows.equals(found.rows)
+    text = (folder / "held_out_rows.csv").read_text()
+    (folder / "held_out_rows.csv").write_text(text.replace(own.rows_key, "1" * 16))
+    assert [one.rows_key for one in held_out._stored_tables()] == [found.rows_key]
 
 
 # tables ---------------------------------------------------------------------------------------------------------------
@@ -306,16 +305,11 @@ def test_a_large_cube_is_left_out_of_the_page_and_says_so():
     assert all("use roofcube.save" in note for note in notes)
 
 
-@pytest.fixture(scope="module")
-def small():
-    """A cube with few figures: what is asked of it is not what they show."""
-    return rc.predict(rc.inputs("mnist", platforms="NCS2"))
-
-
-def test_a_failing_page_leaves_the_old_one(small, tmp_path, monkeypatch):
+def test_a_failing_page_leaves_the_old_one(tmp_path, monkeypatch):
+    small = rc.predict(rc.inputs("mnist", platforms="NCS2"))
     target = tmp_path / "page.html"
     target.write_text("old")
-    render_by(monkeypatch, lambda *_: 1 / 0)
+    monkeypatch.setattr("roofcube.page.document.render", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rc.report(small, target)
     assert target.read_text() == "old"
@@ -331,8 +325,8 @@ def test_bad_input_is_told(tmp_path):
         rc.report("mnist", tmp_path / "absent" / "page.html")
 
 
-def test_progress_is_shown_when_asked_for(small, tmp_path, capsys, monkeypatch):
-    render_by(monkeypatch, lambda *_: "<p>")
+def test_progress_is_shown_when_asked_for(tmp_path, capsys):
+    small = xr.Dataset({"speed": ("board", [1.0, 2.0])}, {"board": ["a", "b"]})
     rc.report(small, tmp_path / "quiet.html")
     assert capsys.readouterr().err == ""
     with rc.set_options(progress=True):

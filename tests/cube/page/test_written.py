@@ -37,9 +37,8 @@ def test_models_are_written_as_bokeh_writes_them(figures):
     assert set(writer.models) == models
 
 
-def test_a_bokeh_that_keeps_its_values_elsewhere_is_asked_itself(figures, monkeypatch):
-    monkeypatch.setattr(written, "HELD", ("_values_of_another_version",))
-    writer = written.writer_of_models()
+def test_a_bokeh_that_keeps_its_values_elsewhere_is_asked_itself(figures):
+    writer = written.writer_of_models(held=("_values_of_another_version",))
     text = serialize_json(writer.encode(figures))
     expected, models = as_bokeh_writes(figures)
     assert text == expected

@@ -8,19 +8,28 @@ from roofcube.kernels.pareto.few import minimal_in_order
 from roofcube.kernels.pareto.stairs import Stairs
 
 
-def compile_archives(monkeypatch, compiled: bool) -> None:
-    monkeypatch.setattr(Archive, "_compiled", lambda self, n: compiled)
+class Compiled(Archive):
+    """An archive that never does without its compiled kernels."""
+
+    def _compiled(self, n):
+        return True
+
+
+class Uncompiled(Archive):
+    """An archive that never asks for them."""
+
+    def _compiled(self, n):
+        return False
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("compiled", [False, True])
-def test_archives_tell_what_is_dominated(d, compiled, monkeypatch):
+@pytest.mark.parametrize("kind", [Uncompiled, Compiled])
+def test_archives_tell_what_is_dominated(d, kind):
     rng = np.random.default_rng(d)
     vectors = rng.integers(0, 6, size=(300, d)).astype("f4")
     vectors[rng.random(vectors.shape) < 0.02] = np.inf
     vectors[rng.random(vectors.shape) < 0.02] = -np.inf
-    compile_archives(monkeypatch, compiled)
-    archive = Archive(d, np.dtype("f4"))
+    archive = kind(d, np.dtype("f4"))
     for part in np.split(vectors, 3):
         archive.add(part)
     unique = np.unique(vectors, axis=0)
@@ -33,8 +42,7 @@ def test_archives_tell_what_is_dominated(d, compiled, monkeypatch):
 
 @pytest.mark.parametrize("n", [15, 16, 17, 31, 32, 33, 700])
 @pytest.mark.parametrize("values", [4, 12, 1000])
-def test_stairs_of_blocks_equal_all_pairs(n, values, monkeypatch):
-    compile_archives(monkeypatch, False)
+def test_stairs_of_blocks_equal_all_pairs(n, values):
     rng = np.random.default_rng(n + values)
     vectors = np.unique(rng.integers(0, values, size=(4 * n, 3)).astype("f4"), axis=0)[-n:]
     vectors[rng.random(vectors.shape) < 0.02] = np.inf
@@ -48,7 +56,7 @@ def test_stairs_of_blocks_equal_all_pairs(n, values, monkeypatch):
     expected = _dominated_by_pairs(vectors[minimal], queries)
     np.testing.assert_array_equal(front.dominates(queries), expected)
     sphere = np.abs(rng.normal(size=(40 * n, 3)))
-    archive = Archive(3, np.dtype("f8"))
+    archive = Uncompiled(3, np.dtype("f8"))
     for part in np.split(sphere, 4):
         archive.add(part)
     np.testing.assert_array_equal(archive.vectors, np.unique(sphere[~_dominated_by_pairs(sphere, sphere)], axis=0))
