@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.bounds import search
-from roofcube.kernels.bounds.boxes import Search
+from roofcube.kernels.bounds.boxes import Search, _picked
 from roofcube.kernels.bounds.collectors import BestCollector, ClassCollector
+from roofcube.kernels.bounds.intervals import Interval
 from roofcube.kernels.bounds.probing import expected_boxes
 from roofcube.kernels.budget import Budget, BudgetExceeded
 from roofcube.kernels.engine.reductions import BEST, FRONT, MEMBERS
 from roofcube.kernels.engine.stream import visit
-from roofcube.kernels.graph.expression import leaf, maximum
+from roofcube.kernels.graph.expression import floor, leaf, maximum
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.partials import BestPartial
 from roofcube.kernels.query.query import Limit, Query, ask
@@ -90,3 +91,27 @@ def test_probes_tell_what_a_count_looks_at(slowest):
     expected = expected_boxes(probing, ClassCollector(probing, 1, None, lambda values: values).doubtful)
     search.classified(query, 1, None, lambda values: values, budget=budget)
     assert 0.2 < expected / budget.boxes < 3
+
+
+def test_an_end_that_all_boxes_share_is_compared_with_a_limit_as_the_others_are():
+    nothing = np.array([[np.nan]])  # of no axis, so that all boxes have it in common
+    tables = {"x": np.arange(3000.0)[:, None], "y": np.arange(3000.0)[None], "nothing": nothing}
+    rounded = floor(maximum(leaf("x") * leaf("y"), leaf("nothing")))
+    query = ask(
+        Space(("a", "b"), (3000, 3000), tables),
+        {"known": rounded.equals(rounded)},
+        limits=[Limit("known", 1.0, None)],
+    )
+    looked = Search(query, ["known"])
+    batch = looked.bound(looked.root()[:, [0] * 5])
+    interval = batch.intervals[query.outputs["known"]]
+    assert (len(interval.low), len(interval.high)) == (1, 5)
+    assert batch.lost.tolist() == [True] * 5
+
+
+def test_of_chosen_boxes_each_end_is_that_of_its_box():
+    shared, own = np.zeros(1), np.arange(3.0)
+    picked = _picked(Interval(shared, own, None), np.array([2, 0, 1]), 3)
+    assert (picked.low.tolist(), picked.high.tolist(), picked.nan) == ([0.0], [2.0, 0.0, 1.0], None)
+    picked = _picked(Interval(own, shared, np.array([True, False, True])), np.array([1]), 3)
+    assert (picked.low.tolist(), picked.high.tolist(), picked.nan.tolist()) == ([1.0], [0.0], [False])
