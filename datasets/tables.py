@@ -60,11 +60,10 @@ def _embedded_table(name: str, row: type) -> pl.DataFrame:
 def _read_csv(name: str, row: type) -> pl.DataFrame:
     entry = manifest()[name]
     with as_file(data_file(entry["file"])) as path:
-        _check_unaltered(path, entry["sha256"])
-        return read_trusted(path, row)
+        return _read_unaltered(path, entry["sha256"], row)
 
 
-def _check_unaltered(path: Path, expected: str) -> None:
+def _read_unaltered(path: Path, expected: str, row: type) -> pl.DataFrame:
     found = digest([path.read_bytes()])
     if found != expected:
         msg = (
@@ -72,6 +71,7 @@ def _check_unaltered(path: Path, expected: str) -> None:
             "reinstall roofcube"
         )
         raise CorruptFileError(msg)
+    return read_trusted(path, row)
 
 
 def _table_in(table: str, row: type, collection: str) -> pl.DataFrame | None:

@@ -53,6 +53,8 @@ def serve(
 ) -> None:
     """Serve the explorer until interrupted; on 127.0.0.1 and a free port where nothing else is asked for.
 
+    Where a loop runs already, as in Jupyter, it is served by that, and this call returns.
+
     Parameters
     ----------
     source : Source
@@ -78,16 +80,20 @@ def serve(
     """
     with _ctrl_c_as_it_was():
         server, address = make_server(source, make, port=port, host=host, allow_origin=allow_origin, start=start)
-        server.start()
-        print(json.dumps({"address": address}) if as_json else address, flush=True)
-        if show:
-            server.io_loop.add_callback(webbrowser.open, address)
+        is_kept = False
         try:
-            server.io_loop.start()
+            server.start()
+            print(json.dumps({"address": address}) if as_json else address, flush=True)
+            if show:
+                server.io_loop.add_callback(webbrowser.open, address)
+            is_kept = server.io_loop.asyncio_loop.is_running()
+            if not is_kept:
+                server.io_loop.start()
         except KeyboardInterrupt:  # where Panel could not take it, as in a thread
             pass
         finally:
-            server.stop()
+            if not is_kept:
+                server.stop()
 
 
 def make_server(

@@ -197,6 +197,8 @@ def test_folders_of_the_cache_are_for_the_user_only(tmp_path, monkeypatch):
 def test_the_cache_follows_the_platforms_rule(system, variable, inside, monkeypatch, tmp_path):
     monkeypatch.delenv("ROOFCUBE_CACHE_DIR", raising=False)
     monkeypatch.setenv(variable, str(tmp_path))
+    if variable == "HOME":
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))  # where Windows looks for it
     folder = disk._folder_of_the_user("Caches", "XDG_CACHE_HOME", ".cache", system=system)
     assert folder == tmp_path / inside
     assert system != sys.platform or disk.cache_folder("numba") == folder / "numba"

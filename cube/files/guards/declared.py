@@ -17,6 +17,7 @@ from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.attributes import WAY_OUT
 from roofcube.files.checksums import ALL, WHOLE
 from roofcube.files.guards.hdf_links import dead_links_of, groups_of, start_of
+from roofcube.files.guards.unpacking import allowed_for
 from roofcube.options import megabytes, memory_limit
 
 if TYPE_CHECKING:
@@ -58,19 +59,27 @@ WIDE_DTYPES = ("fixed_length_utf32", "null_terminated_bytes")  # of a declared l
 TIME_DTYPES = ("numpy.datetime64", "numpy.timedelta64")
 SHOWN = 5  # groups that are told of a file that has some
 FILL_TEXT = 1_000  # letters; NaN and Infinity are text too, and 64 bytes in base 64
-CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", "sharding_indexed")
+SHARDS = "sharding_indexed"
+CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", SHARDS)
+STAGES = 2  # of a chunk that are in memory: what one codec takes and what it gives
 
 is_read_whole: ContextVar[bool] = ContextVar("who reads a file has no use for parts of it", default=False)
 
 
 def check_store(store: Path, *, reading: bool) -> int:
-    """Check a Zarr store by its names and ``zarr.json`` files alone, and return how many chunks fit beside its values.
+    """Check a Zarr store by its names and ``zarr.json`` files alone.
 
     Parameters
     ----------
     store : Path
     reading : bool
         Whether all of it is going to be read, and has to fit into the memory limit.
+
+    Returns
+    -------
+    int
+        How many chunks surely fit into the memory limit beside what is read, packed and unpacked; 0 where chunks have
+        chunks inside.
 
     Raises
     ------
@@ -92,24 +101,32 @@ def check_store(store: Path, *, reading: bool) -> int:
     """
     if not store.is_dir():
         raise _refused(store, "a folder", "a file")
-    names = {folder: set(files) for folder, files in check_links(store).items()}
+    files = check_links(store)
+    names = {folder: set(inside) for folder, inside in files.items()}
+    packed = _largest_chunks(store, files)
     root = _parsed(store / METADATA)
     _check_group(store / METADATA, root)
     whole = root.get("attributes", {}).get(WHOLE) == ALL
     # sizes count also where only the labels are read: xarray reads those at once
-    sizes, parts = {}, {}
+    sizes, parts, in_shards = {}, {}, False
     folders = sorted(path for path in store.iterdir() if path.is_dir())
     check_number(store, len(folders))
     for folder in folders:
         declared = _parsed(folder / METADATA)
         size, part = _declared(folder / METADATA, declared)
+        in_shards |= SHARDS in _codec_names(declared["codecs"])
         if whole:
             _check_chunks(folder, declared, names)
+        if declared["data_type"] != "string":  # of lengths that nothing declares
+            _check_packed(folder, packed[folder.name], allowed_for(part))
         if reading or list(declared.get("dimension_names") or ()) == [folder.name]:
             sizes[folder.name] = max(size, part)
         parts[folder.name] = part
     check_bytes(store, sizes, parts)
-    return max(0, memory_limit() - sum(sizes.values())) // max([1, *parts.values()])
+    if in_shards:
+        return 0
+    one = max(packed.values(), default=0) + STAGES * allowed_for(max(parts.values(), default=0))
+    return max(0, memory_limit() - sum(sizes.values())) // one
 
 
 def check_number(source: Path | str, variables: int, error: type[RoofcubeError] = CorruptFileError) -> None:
@@ -266,24 +283,27 @@ def check_no_dead_links(path: Path) -> None:
 # zarr -----------------------------------------------------------------------------------------------------------------
 
 
-def check_links(store: Path) -> dict[str, list[str]]:
+def check_links(store: Path) -> dict[str, dict[str, int]]:
     """Raise where a name in the store leads elsewhere, or is no file; the store itself may be linked to.
 
     Returns
     -------
-    dict of str to list of str
-        The files of each folder.
+    dict of str to dict of str to int
+        The files of each folder, with their bytes.
     """
-    found = {}
+    found: dict[str, dict[str, int]] = {}
     for folder, folders, files in os.walk(store):
-        found[folder] = files
+        found[folder] = {}
         for name in (*folders, *files):
             path = os.path.join(folder, name)  # noqa: PTH118  a Path for each of 10⁵ chunks takes as long as reading
-            mode = os.lstat(path).st_mode
+            there = os.lstat(path)
+            mode = there.st_mode
             if stat.S_ISLNK(mode):
                 raise _refused(store, "no links inside", f"{os.path.relpath(path, store)!r}, a symbolic link")
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise _refused(store, "files alone", f"{os.path.relpath(path, store)!r}, a pipe or a device")
+            if stat.S_ISREG(mode):
+                found[folder][name] = there.st_size
     return found
 
 
@@ -357,7 +377,7 @@ def _inside_shards(path: Path, chunk: list[int], codecs: list[Any]) -> int:
     """Count the chunks in each chunk, where these are shards, or shards of shards."""
     count = 1
     while True:
-        shards = [codec for codec in codecs if isinstance(codec, dict) and codec.get("name") == "sharding_indexed"]
+        shards = [codec for codec in codecs if isinstance(codec, dict) and codec.get("name") == SHARDS]
         configuration = shards[0].get("configuration") if shards else None
         if not isinstance(configuration, dict):
             return count
@@ -367,6 +387,22 @@ def _inside_shards(path: Path, chunk: list[int], codecs: list[Any]) -> int:
         count *= math.prod(-(-size // one) for size, one in zip(chunk, inner, strict=True))
         codecs = configuration["codecs"] if isinstance(configuration.get("codecs"), list) else []
         chunk = inner
+
+
+def _largest_chunks(store: Path, files: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Return the bytes of the largest chunk of each array, as it lies on disk."""
+    largest: dict[str, int] = {}
+    for folder, inside in files.items():
+        array, _, within = folder[len(str(store)) + 1 :].partition(os.sep)
+        chunks = (size for name, size in inside.items() if within or name != METADATA)
+        largest[array] = max(largest.get(array, 0), max(chunks, default=0))
+    return largest
+
+
+def _check_packed(folder: Path, packed: int, allowed: int) -> None:
+    """Raise where a chunk takes more on disk than it may unpack to: a reader holds several of them."""
+    if packed > allowed:
+        raise _refused(folder, f"chunks of at most {megabytes(allowed)}", f"one of {megabytes(packed)} on disk")
 
 
 def _check_chunks(folder: Path, declared: dict[str, Any], names: dict[str, set[str]]) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zarr import AsyncArray, codecs, config
-from zarr.registry import register_codec
+from zarr.core.codec_pipeline import BatchedCodecPipeline
+from zarr.registry import register_codec, register_pipeline
 from zarr.storage import LocalStore, StorePath
 
 from roofcube.files.guards.unpacking import (
@@ -26,27 +29,26 @@ from roofcube.files.guards.unpacking import (
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["bounded", "check_arrays"]
 
 SHARE = 16  # part of the memory limit for what no chunk declares, text among it: ten batches are unpacked at a time
 BATCH = 4  # chunks that one task of zarr reads where there is room: by itself each has its own, a quarter slower
-COPIES = 2  # of a chunk in memory, packed and unpacked
+_opening = threading.RLock()  # zarr has one configuration for all threads
 
 
-def bounded(room: int = 1) -> AbstractContextManager[Any]:
+@contextmanager
+def bounded(room: int = 0) -> Iterator[None]:
     """Let Zarr arrays that are opened in a block have codecs with an end; `room` is how many chunks fit into memory."""
-    tasks = config.get("async.concurrency") or 1 + room  # None: no limit of zarr's
-    named: AbstractContextManager[Any] = config.set(
-        {
-            "codec_pipeline.batch_size": max(1, min(BATCH, room // (tasks * COPIES))),
-            **{f"codecs.{name}": f"{__name__}.{codec.__name__}" for name, codec in CODECS.items()},
-        }
-    )
-    return named
+    with _opening:
+        tasks = config.get("async.concurrency") or 1 + room  # None: no limit of zarr's
+        names = {f"codecs.{name}": f"{__name__}.{codec.__name__}" for name, codec in CODECS.items()}
+        batch = max(1, min(BATCH, room // tasks))
+        pipeline = f"{__name__}.{Pipeline.__name__}"
+        with config.set({"codec_pipeline.path": pipeline, "codec_pipeline.batch_size": batch, **names}):
+            yield
 
 
 def check_arrays(store: Path) -> None:
@@ -121,6 +123,17 @@ class VLenUTF8Codec(_Bounded, codecs.VLenUTF8Codec):  # type: ignore[misc]
             raise ValueError(msg)
 
 
+class Pipeline(BatchedCodecPipeline):  # type: ignore[misc]
+    """That of zarr, but for text, of lengths that nothing declares: each of its chunks is read by itself."""
+
+    @classmethod
+    def from_codecs(cls, codecs: Iterable[Any], *, batch_size: int | None = None) -> Any:
+        codecs = tuple(codecs)
+        is_text = any(isinstance(codec, VLenUTF8Codec) for codec in codecs)
+        return super().from_codecs(codecs, batch_size=1 if is_text else batch_size)
+
+
 CODECS = {"zstd": ZstdCodec, "gzip": GzipCodec, "blosc": BloscCodec, "vlen-utf8": VLenUTF8Codec}
 for _name, _codec in CODECS.items():
     register_codec(_name, _codec)
+register_pipeline(Pipeline)

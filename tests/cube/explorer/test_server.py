@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -80,6 +81,8 @@ def test_the_address_is_printed_and_served_until_it_is_interrupted():
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as running:
         address = json.loads(running.stdout.readline())["address"]
+        running_out = threading.Timer(120, running.kill)
+        running_out.start()
         assert fetch(address)[0] == 200
         running.send_signal(signal.SIGINT)
         again = running.stdout.readline()
@@ -89,4 +92,25 @@ def test_the_address_is_printed_and_served_until_it_is_interrupted():
             fetch(address)
         running.send_signal(signal.SIGINT)
         assert running.stdout.readline() == "True\n"
-        assert running.wait(60) == 0
+        assert running.wait() == 0
+        running_out.cancel()
+
+
+def test_where_a_loop_runs_already_it_serves_and_the_call_returns():
+    code = """
+import asyncio, roofcube as rc, urllib.request
+from contextlib import redirect_stdout
+from io import StringIO
+
+app = rc.explore("mnist")
+
+async def cell():
+    with redirect_stdout(StringIO()) as told:
+        app.show(show=False)
+    answer = await asyncio.to_thread(urllib.request.urlopen, told.getvalue().strip(), timeout=60)
+    print(answer.status)
+
+asyncio.run(cell())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert done.stdout == "200\n", done.stderr

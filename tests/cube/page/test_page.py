@@ -210,18 +210,16 @@ def test_calibrated_cube_of_the_users_own_is_drawn():
 
 
 def test_tables_of_another_run_are_not_mixed(tmp_path, calibration, monkeypatch):
-    monkeypatch.setenv("ROOFCUBE_CACHE_DIR", str(tmp_path))
-    found, folder = held_out.read(calibration.data), tmp_path / "calibration"
-    own = dataclasses.replace(found, rows_key="0" * 16, rows=found.rows[:5])
-    held_out._written(own, folder)
-    package, cached = held_out._stored_tables()
-    assert package.rows.equals(found.rows)
-    assert cached.rows.equals(own.rows)
-    assert cached.errors.equals(found.errors)
-    assert held_out.read(calibration.data).rows.equals(found.rows)
-    text = (folder / "held_out_rows.csv").read_text()
-    (folder / "held_out_rows.csv").write_text(text.replace(own.rows_key, "1" * 16))
-    assert [one.rows_key for one in held_out._stored_tables()] == [found.rows_key]
+    found = held_out.read(calibration.data)
+    monkeypatch.setattr(held_out, "_folders", lambda: (tmp_path, tmp_path / "absent"))
+    assert held_out.read(calibration.data) is None
+    assert held_out.write_held_out(found) == tmp_path
+    again = held_out.read(calibration.data)
+    assert again.rows.equals(found.rows)
+    assert again.errors.equals(found.errors)
+    text = (tmp_path / "held_out_rows.csv").read_text()
+    (tmp_path / "held_out_rows.csv").write_text(text.replace(found.rows_key, "0" * 16))
+    assert held_out.read(calibration.data) is None
 
 
 # tables ---------------------------------------------------------------------------------------------------------------

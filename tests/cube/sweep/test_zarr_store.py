@@ -279,7 +279,7 @@ def test_a_damaged_journal_costs_tiles_not_the_store(damage, sweep, tmp_path, mo
 )
 def test_a_store_that_no_disk_holds_is_refused_at_once(tmp_path, dims, error, message):
     inputs = rc.inputs("mnist", platforms="TX2").assign(
-        {f"x{k}": (f"d{k}", np.linspace(1, 2, 1000)) for k in range(dims)}
+        {f"x{k}": (f"d{k}", np.linspace(1, 2, 1700)) for k in range(dims)}
     )
     terms = rc.PUBLISHED.with_term(
         "cost", lambda m: m.predicted_latency * sum(getattr(m, f"x{k}") for k in range(dims))

@@ -20,6 +20,7 @@ zarr = pytest.importorskip("zarr")
 from zarr.codecs import BloscCodec, GzipCodec, ShardingCodec, ZstdCodec  # noqa: E402
 
 from roofcube.files.guards.declared import check_store  # noqa: E402
+from roofcube.files.guards.unpacking import allowed_for  # noqa: E402
 from roofcube.files.guards.zarr_arrays import bounded  # noqa: E402
 
 LARGE = 200 << 20  # bytes
@@ -33,7 +34,7 @@ def zstd_frame(content: bytes, *, blocks: int = 0) -> bytes:
 
 REPEATED = bytes(1 << 17)
 BOMBS = {
-    "gzip": (GzipCodec(), lambda: gzip.compress(bytes(LARGE), 1) + gzip.compress(bytes(LARGE), 1)),
+    "gzip": (GzipCodec(), lambda: gzip.compress(bytes(LARGE), 6) * 2),
     "zstd": (ZstdCodec(), lambda: b"\x28\xb5\x2f\xfd\xe0" + LARGE.to_bytes(8, "little") + zstd_frame(b"")[6:]),
     "zstd without a size": (ZstdCodec(), lambda: zstd_frame(b"", blocks=LARGE >> 17)),
     "blosc": (BloscCodec(), lambda: b"\x02\x01\x01\x08" + LARGE.to_bytes(4, "little") + bytes(24)),
@@ -140,29 +141,44 @@ def test_of_several_arrays_that_cannot_be_made_the_first_is_named_and_nothing_pr
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("room", "batch"), [(0, 1), (39, 1), (40, 2), (1_000_000, 4)])
+@pytest.mark.parametrize(("room", "batch"), [(0, 1), (19, 1), (20, 2), (1_000_000, 4)])
 def test_as_many_chunks_are_in_memory_at_a_time_as_there_is_room_for(room, batch):
     with zarr.config.set({"async.concurrency": 10}), bounded(room):
         assert zarr.config.get("codec_pipeline.batch_size") == batch
 
 
-def test_a_limit_leaves_room_for_what_it_does_not_need(tmp_path):
+def test_room_is_what_a_limit_leaves_for_chunks_packed_and_unpacked(tmp_path):
     path = store_of(tmp_path / "cube.zarr")  # 320 bytes in chunks of 80
-    with rc.set_options(memory=320 + 7 * 80):
+    chunk = 2 * allowed_for(80) + max(one.stat().st_size for one in (path / "x" / "c").iterdir())
+    with rc.set_options(memory=320 + 7 * chunk):
         assert check_store(path, reading=True) == 7
     with rc.set_options(memory=320):
         assert rc.load(path).x.sum() == 780
-
-
-def test_text_in_chunks_read_together_shares_what_is_left_for_it(tmp_path):
-    text = np.array(["a" * 40_000] * 8, dtype=object)
-    path = tmp_path / "text.zarr"
-    xr.Dataset({"x": ("i", text)}).to_zarr(
-        path, zarr_format=3, consolidated=False, encoding={"x": {"chunks": (2,), "compressors": [GzipCodec()]}}
-    )
-    with rc.set_options(memory="10 MB"):
-        assert (rc.load(path).x == text).all()
-    with rc.set_options(memory="4 MB"), pytest.raises(CorruptFileError, match=r"more than the 0\.06"):
+    (path / "x" / "c" / "0").write_bytes(bytes(allowed_for(80)))  # as somebody packs it who wants memory
+    with rc.set_options(memory=320 + 9 * allowed_for(80)):
+        assert check_store(path, reading=True) == 3
+    (path / "x" / "c" / "0").write_bytes(bytes(allowed_for(80) + 1))
+    with pytest.raises(CorruptFileError, match=r"x: expected chunks of at most 1 MB, got one of 1 MB on disk; write"):
         rc.load(path)
-    with rc.set_options(memory="4 MB"):
-        assert (rc.load(path, chunks={}).x == text).all()
+    with rc.set_options(memory="1 GB"):
+        assert check_store(store_of(tmp_path / "shards.zarr", shards=(20,)), reading=True) == 0
+
+
+def test_of_text_as_much_is_read_where_other_chunks_are_read_together(tmp_path):
+    text = np.array(["a" * 100_000] * 8, dtype=object)
+    path, packed = tmp_path / "text.zarr", {"chunks": (1,), "compressors": [GzipCodec()]}
+    cube = xr.Dataset({"x": ("i", text), "y": ("i", np.arange(8.0))})
+    cube.to_zarr(path, zarr_format=3, consolidated=False, encoding={"x": packed})
+    with rc.set_options(memory="2 MB"):  # a sixteenth of it is more than a text
+        assert (rc.load(path).x == text).all()
+    with rc.set_options(memory="1 MB"), pytest.raises(CorruptFileError, match=r"more than the 0\.06"):
+        rc.load(path)
+
+
+def test_stores_that_are_opened_at_a_time_leave_zarr_as_it_was(tmp_path):
+    names = ("codec_pipeline.path", "codec_pipeline.batch_size", "codecs.zstd")
+    before = [zarr.config.get(name) for name in names]
+    path = rc.save(xr.Dataset({"x": ("i", np.arange(8.0))}), tmp_path / "cube.zarr")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: rc.load(path), range(40)))
+    assert [zarr.config.get(name) for name in names] == before
