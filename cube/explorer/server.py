@@ -53,7 +53,8 @@ def serve(
 ) -> None:
     """Serve the explorer until interrupted; on 127.0.0.1 and a free port where nothing else is asked for.
 
-    Where a loop runs already, as in Jupyter, it is served by that, and this call returns.
+    Where a loop runs already, as in Jupyter, that serves it and this call returns; ``panel.state.kill_all_servers()``
+    ends it.
 
     Parameters
     ----------

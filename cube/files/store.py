@@ -371,7 +371,7 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
         room = declared.check_store(source, reading=reading)
         from roofcube.files.guards.zarr_arrays import bounded, check_arrays
 
-        with bounded(room if reading else 0):
+        with bounded(room):
             check_arrays(source)
             return _told_by_its_attributes(partial(xr.open_dataset, source, engine="zarr", consolidated=False))
     from xarray.backends import NetCDF4DataStore

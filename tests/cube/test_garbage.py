@@ -6,12 +6,10 @@ import gc
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier
 
 import pytest
-import xarray as xr
 
-import roofcube as rc
 from roofcube.garbage import RESTING, collector_at_rest
 
 
@@ -60,24 +58,6 @@ def test_a_collector_that_is_off_or_rests_longer_is_left_so(first, thresholds):
     with collector_at_rest():
         assert gc.get_threshold() == (first, 9, 8)
     assert gc.get_threshold() == (first, 9, 8)
-
-
-def test_a_page_is_made_while_it_rests(thresholds, tmp_path):
-    seen, written = set(), Event()
-
-    def watch():
-        while not written.wait(0.001):
-            seen.add(gc.get_threshold()[0])
-
-    with ThreadPoolExecutor(1) as pool:
-        watching = pool.submit(watch)
-        try:
-            rc.report(xr.Dataset({"speed": ("board", [1.0, 2.0])}, {"board": ["a", "b"]}), tmp_path / "page.html")
-        finally:
-            written.set()
-        watching.result()
-    assert RESTING in seen
-    assert gc.get_threshold() == thresholds
 
 
 @pytest.mark.parametrize(("command", "searched"), [(["platforms"], ["False"]), ([], ["True"])])

@@ -61,6 +61,7 @@ SHOWN = 5  # groups that are told of a file that has some
 FILL_TEXT = 1_000  # letters; NaN and Infinity are text too, and 64 bytes in base 64
 SHARDS = "sharding_indexed"
 CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", SHARDS)
+FRAME = 64  # bytes that codecs and the index of a shard add to a chunk
 STAGES = 2  # of a chunk that are in memory: what one codec takes and what it gives
 
 is_read_whole: ContextVar[bool] = ContextVar("who reads a file has no use for parts of it", default=False)
@@ -79,7 +80,7 @@ def check_store(store: Path, *, reading: bool) -> int:
     -------
     int
         How many chunks surely fit into the memory limit beside what is read, packed and unpacked; 0 where chunks have
-        chunks inside.
+        chunks inside, or not all is read.
 
     Raises
     ------
@@ -118,12 +119,14 @@ def check_store(store: Path, *, reading: bool) -> int:
         if whole:
             _check_chunks(folder, declared, names)
         if declared["data_type"] != "string":  # of lengths that nothing declares
-            _check_packed(folder, packed[folder.name], allowed_for(part))
+            chunk = declared["chunk_grid"]["configuration"]["chunk_shape"]
+            frames = FRAME * _inside_shards(folder / METADATA, chunk, declared["codecs"])
+            _check_packed(folder, packed[folder.name], allowed_for(part) + frames)
         if reading or list(declared.get("dimension_names") or ()) == [folder.name]:
             sizes[folder.name] = max(size, part)
         parts[folder.name] = part
     check_bytes(store, sizes, parts)
-    if in_shards:
+    if in_shards or not reading:
         return 0
     one = max(packed.values(), default=0) + STAGES * allowed_for(max(parts.values(), default=0))
     return max(0, memory_limit() - sum(sizes.values())) // one

@@ -360,7 +360,7 @@ def test_extrapolations_are_told_first():
 
 def test_it_shows_itself_in_a_fresh_notebook():
     code = (
-        "import roofcube as rc, panel as pn; from panel.io.resources import Resources\n"
+        "import roofcube as rc, panel as pn\n"
         "app = rc.explore('mnist'); before = pn.extension._loaded; app._repr_mimebundle_()\n"
         "print(before, pn.extension._loaded, 'tabulator' in pn.extension._loaded_extensions, pn.config.inline)"
     )

@@ -58,6 +58,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, cube, suffix):
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert f"{path.name}`: expected a file that can be written, got " in done.stdout
+    assert "; check that the disk has room and that you may write there" in done.stdout
     assert rc.verify(path)
     assert rc.load(path).identical(cube)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]

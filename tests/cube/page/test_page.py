@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import re
 import sys
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from embedded_pages import page_of
 import roofcube as rc
 from roofcube.calibration import crossvalidation, held_out
 from roofcube.errors import InvalidDataError, UnknownLabelError
+from roofcube.garbage import RESTING
 from roofcube.page import calibration_section, calibration_tables, document, sections, tables
 from roofcube.page.downloads import downloads, long_table
 from roofcube.page.subject import subject_of
@@ -303,13 +305,15 @@ def test_a_large_cube_is_left_out_of_the_page_and_says_so():
     assert all("use roofcube.save" in note for note in notes)
 
 
-def test_a_failing_page_leaves_the_old_one(tmp_path, monkeypatch):
-    small = rc.predict(rc.inputs("mnist", platforms="NCS2"))
+def test_a_failing_page_leaves_the_old_one_and_the_collector_at_rest_only_meanwhile(tmp_path, monkeypatch):
+    before, meanwhile = gc.get_threshold(), []
     target = tmp_path / "page.html"
     target.write_text("old")
-    monkeypatch.setattr("roofcube.page.document.render", lambda *_: 1 / 0)
+    monkeypatch.setattr("roofcube.page.document.render", lambda *_: meanwhile.append(gc.get_threshold()[0]) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        rc.report(small, target)
+        rc.report(xr.Dataset({"speed": ("board", [1.0, 2.0])}, {"board": ["a", "b"]}), target)
+    assert meanwhile == [RESTING]
+    assert gc.get_threshold() == before
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 

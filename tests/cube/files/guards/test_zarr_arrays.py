@@ -19,7 +19,7 @@ from roofcube.errors import CorruptFileError
 zarr = pytest.importorskip("zarr")
 from zarr.codecs import BloscCodec, GzipCodec, ShardingCodec, ZstdCodec  # noqa: E402
 
-from roofcube.files.guards.declared import check_store  # noqa: E402
+from roofcube.files.guards.declared import FRAME, check_store  # noqa: E402
 from roofcube.files.guards.unpacking import allowed_for  # noqa: E402
 from roofcube.files.guards.zarr_arrays import bounded  # noqa: E402
 
@@ -157,11 +157,22 @@ def test_room_is_what_a_limit_leaves_for_chunks_packed_and_unpacked(tmp_path):
     (path / "x" / "c" / "0").write_bytes(bytes(allowed_for(80)))  # as somebody packs it who wants memory
     with rc.set_options(memory=320 + 9 * allowed_for(80)):
         assert check_store(path, reading=True) == 3
-    (path / "x" / "c" / "0").write_bytes(bytes(allowed_for(80) + 1))
+    (path / "x" / "c" / "0").write_bytes(bytes(allowed_for(80) + FRAME + 1))
     with pytest.raises(CorruptFileError, match=r"x: expected chunks of at most 1 MB, got one of 1 MB on disk; write"):
         rc.load(path)
     with rc.set_options(memory="1 GB"):
         assert check_store(store_of(tmp_path / "shards.zarr", shards=(20,)), reading=True) == 0
+
+
+def test_a_shard_may_take_more_than_it_declares_by_the_frames_of_its_chunks(tmp_path):
+    path = store_of(tmp_path / "tiny.zarr", chunks=(2,), shards=(20,))  # where frames are more than values
+    shard, most = path / "x" / "c" / "0", allowed_for(160) + 10 * FRAME
+    assert rc.load(path).x.sum() == 780
+    shard.write_bytes(bytes(most))
+    check_store(path, reading=True)
+    shard.write_bytes(bytes(most + 1))
+    with pytest.raises(CorruptFileError, match=r"x: expected chunks of at most 1 MB, got one of 1 MB on disk; write"):
+        check_store(path, reading=True)
 
 
 def test_of_text_as_much_is_read_where_other_chunks_are_read_together(tmp_path):
