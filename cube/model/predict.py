@@ -13,11 +13,12 @@ from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice, un
 from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
 from roofcube.kernels.tuning import TUNING, Tuning
-from roofcube.labels import labelled
+from roofcube.labels import dims_in_order, labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
 from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
 from roofcube.vocabulary import FLAGS
+from roofcube.wording import said_order
 
 if TYPE_CHECKING:
     from roofcube.model.graph import Calibrated
@@ -199,10 +200,11 @@ def _along_assumptions(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset
     index = xr.DataArray(
         labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}
     )
+    # what only some models give, such as an interval, is not of the others
     shared = [
         name
         for name in cubes[0].data_vars
-        if all(cubes[0][name].identical(cube[name]) for cube in cubes[1:] if name in cube)
+        if all(name in cube and cubes[0][name].identical(cube[name]) for cube in cubes[1:])
     ]
     names = [
         name
@@ -215,8 +217,9 @@ def _along_assumptions(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset
     )
     inputs = cubes[0].drop_vars([name for name in names if name in cubes[0]])
     models = [f"{label}: {cube.attrs['model']}" for label, cube in zip(labels, cubes, strict=True)]
+    order = dims_in_order([*said_order(cubes[0].attrs, cubes[0].dims), str(index.name)])
     return (
         inputs.assign(stacked.data_vars)
         .assign_coords(assumptions=index)
-        .assign_attrs(assumptions="; ".join(labels), model="; ".join(models))
+        .assign_attrs(assumptions="; ".join(labels), model="; ".join(models), dim_order=" ".join(order))
     )

@@ -6,17 +6,20 @@ in the other byte order, in dask chunks or in a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sweep_oracle
 import xarray as xr
 
+import roofcube as rc
 from roofcube.vocabulary import DIMS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PREDICTED = 0.12  # of all cubes
 OWN = ("shop", "design", "lab", "point")
 FLAGS = {"none": -1, "compute": 0, "memory": 1, "weights": 2}
 BITS = {"too_fast": 1, "unit_off": 2, "copied": 4}
@@ -30,6 +33,7 @@ KINDS = (
     *("strided", "reversed", "Fortran order", "big-endian", "scalar variable"),
     *("text labels", "int labels", "float labels", "datetime labels", "duplicated labels", "no labels"),
     *("grouping text", "grouping float", "2-D coord", "scalar coord", "NaN", "infinity", "NaT"),
+    *("predicted", "two assumptions", "three assumptions", "a calibration beside assumptions", "intervals"),
 )
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -95,6 +99,8 @@ def is_exact(values: Array) -> bool:
 def random_case(seed: int, folder: Path, *, most: int = 300) -> Case:
     """Draw a cube of at most `most` points; what is stored in a file goes into a folder."""
     rng = np.random.default_rng(seed)
+    if np.random.default_rng([seed, 1]).random() < PREDICTED:  # drawn apart, so that the others stay as they were
+        return _predicted_case(rng, seed, most)
     kinds: set[str] = set()
     way = str(rng.choice(["numpy", "numpy", "dask", "file", "streamed"]))
     sizes = _sizes(rng, most if way != "streamed" else 6 * most, least=300 if way == "streamed" else 0)
@@ -113,12 +119,41 @@ def random_case(seed: int, folder: Path, *, most: int = 300) -> Case:
     return Case(cube, dims, shape, full, own, plain, set(coords), memory, rng, kinds)
 
 
+def _predicted_case(rng: np.random.Generator, seed: int, most: int) -> Case:
+    """Predict a random space by one to three models at once; the truth is predicted by each alone."""
+    space = sweep_oracle.random_case(seed, most=most // 3, calibrated=0.5)
+    models = [space.assumptions]
+    if rng.random() < 0.8:
+        others = [replace(one, layers="whole network") for one in (rc.BOUND, rc.PUBLISHED, rc.SERVING)]
+        models += [others[k] for k in rng.permutation(len(others))[: rng.integers(1, 3)]]
+    dtype = {"dtype": space.dtype}
+    cube = rc.predict(space.inputs, assumptions=models if len(models) > 1 else models[0], **dtype)
+    case = case_of(cube, seed)
+    alone = [case_of(rc.predict(space.inputs, assumptions=one, **dtype), seed) for one in models]
+    axis = case.dims.index("assumptions") if len(models) > 1 else 0
+    shape = case.shape[:axis] + case.shape[axis + (len(models) > 1) :]
+    for name in case.full:
+        if name != "assumptions":
+            parts = [one.full.get(name, np.full(int(np.prod(shape)), np.nan)).reshape(shape) for one in alone]
+            case.full[name] = (np.stack(parts, axis) if len(models) > 1 else parts[0]).reshape(-1)
+    kinds = {1: set(), 2: {"two assumptions"}, 3: {"three assumptions"}}[len(models)] | {"predicted", "numpy"}
+    if space.sigma is not None:
+        kinds |= {"intervals", *(["a calibration beside assumptions"] if len(models) > 1 else [])}
+    if rng.random() < 0.3:
+        kinds.add("dask")
+        case.cube = cube.chunk({dim: int(rng.integers(1, 5)) for dim in cube.dims})
+    case.kinds |= kinds
+    return case
+
+
 def case_of(cube: xr.Dataset, seed: int) -> Case:
     """Take a cube that there is, in memory; variables over layers are no part of its space."""
     names = [str(name) for name, one in cube.variables.items() if "layer" not in one.dims]
     coords = [name for name in names if name in cube.coords]
     own = {name: tuple(map(str, cube[name].dims)) for name in names}
     dims = _order(*({name: (own[name],) for name in part} for part in ([n for n in names if n not in coords], coords)))
+    if set(said := tuple(cube.attrs.get("dim_order", "").split())) == set(dims):
+        dims = said
     shape = tuple(cube.sizes[dim] for dim in dims)
     plain = {name: np.asarray(cube[name].values) for name in names}
     full = {name: _spread(plain[name], own[name], dims, shape) for name in names}

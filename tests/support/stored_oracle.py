@@ -11,9 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import chances
 import numpy as np
 import stored_cubes
 import stored_limits
+import sweep_oracle
 import xarray as xr
 
 import roofcube as rc
@@ -26,13 +28,14 @@ if TYPE_CHECKING:
     from stored_cubes import Array, Case
     from stored_limits import Limits
 
+LOW, HIGH = sweep_oracle.INTERVALS
 # what questions must meet now and then
 KINDS = (
     *stored_cubes.KINDS,
     *stored_limits.KINDS,
     *("groups", "no groups", "groups by label", "groups by both", "equal points", "nothing found", "everything found"),
     *("1 objective", "2 objectives", "3 objectives", "4 objectives", "ties all", "ties first", "a group of nothing"),
-    *("bounds before values", "slabs", "removed by limits", "bins", "edges"),
+    *("bounds before values", "slabs", "removed by limits", "bins", "edges", "chances"),
 )
 
 
@@ -152,6 +155,8 @@ def random_question(case: Case, *, exact: bool = False, most_per: int = 3) -> Qu
     if not usable:
         return None
     names = [str(name) for name in rng.permutation(usable)[: rng.integers(1, 5)]]
+    if LOW in case.plain and rng.random() < 0.8:  # what is not sure, and what is
+        names = [str(rng.choice([*chances.MOVES])), str(rng.choice(usable))]
     objectives = {name: str(rng.choice(["min", "max"])) for name in names}
     limits = stored_limits.random_limits(case)
     per = random_per(case, most_per)
@@ -310,8 +315,10 @@ def check_pareto(case: Case, question: Question) -> None:
     ties = str(case.rng.choice(["all", "first"]))
     case.kinds |= {f"ties {ties}", f"{len(question.objectives)} objective{'s' * (len(question.objectives) > 1)}"}
     told = f"{question.told} ties={ties}"
+    sure = not {LOW, HIGH} <= set(case.plain) or set(chances.MOVES) & set(question.limits.left)
+    chancy = {} if sure else {"probability": True}
     answer = rc.pareto(
-        case.cube, question.objectives, per=question.per, where=question.limits.asked, ties=ties, trust="all"
+        case.cube, question.objectives, per=question.per, where=question.limits.asked, ties=ties, trust="all", **chancy
     )
     vectors = np.stack([costs(case, name, sense) for name, sense in question.objectives.items()], axis=1)
     valid = question.limits.all & (vectors < case.size).all(axis=1)
@@ -326,6 +333,34 @@ def check_pareto(case: Case, question: Question) -> None:
     assert_same(answer["n_ties"].values, np.array(n_ties, dtype=int), told)
     assert answer["n_ties"].dtype == np.int64
     _check_account(case, question, answer, told)
+    if chancy:
+        _check_chances(case, question, answer, points, valid, told)
+
+
+def _check_chances(
+    case: Case, question: Question, answer: xr.Dataset, points: list[int], valid: Array, told: str
+) -> None:
+    """Compare with draws of our own; no limit is on what is not sure, so that every point meets all."""
+    sigma = chances.deviations(case.full[LOW], case.full[HIGH])
+    configuration = chances.configurations(case.dims, case.shape, {*case.own[LOW], *case.own[HIGH]})
+    values = {name: case.full[name].astype("f8") for name in question.objectives}
+    expected = [
+        chances.on_front(
+            values,
+            question.objectives,
+            lambda world, inside=inside: valid & inside,
+            sigma,
+            configuration,
+            [point for point in points if inside[point]],
+        )
+        for inside in question.groups.inside
+    ]
+    share = np.concatenate([np.zeros(0), *expected])
+    found = answer["probability_on_front"].values
+    agrees = chances.agree(found, share, chances.DRAWS)
+    assert agrees.all(), f"{told}: on front {found[~agrees]}, expected {share[~agrees]}"
+    assert (answer["probability_meets_limits"] == 1).all(), told
+    case.kinds |= {"chances"} if ((share > 0) & (share < 1)).any() else set()
 
 
 def front_of(vectors: Array, chosen: Array, ties: str) -> tuple[list[int], list[int]]:

@@ -13,6 +13,8 @@ from itertools import product
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+import calibrated_spaces
+import chances
 import numpy as np
 import xarray as xr
 
@@ -58,6 +60,8 @@ SMALL_PIECES = {
     "tally_job_points": 300,
     "sieve_job_points": 300,
 }
+CALIBRATED = 0.2  # of all spaces
+INTERVALS = ("predicted_throughput_low", "predicted_throughput_high")
 FREE_SEARCHES = {
     "box_nanoseconds": (0.0, 0.0),
     "index_nanoseconds": 0.0,
@@ -90,16 +94,20 @@ KINDS = (
         "ties all",
         "ties first",
     ),
+    *("a calibration", "chances", "chances of limits"),
     *("everything folded", "some folded", "nothing folded", "small pieces", "large pieces"),
 )
 
 
 @dataclass
 class Case:
-    """A random space with everything a check needs; `form` draws what its structure decides, `rng` the rest."""
+    """A random space with everything a check needs; `form` draws what its structure decides, `rng` the rest.
+
+    `sigma` and `configuration` are of the intervals of a calibration, as `chances` wants them.
+    """
 
     inputs: xr.Dataset
-    assumptions: rc.Assumptions
+    assumptions: rc.Assumptions | rc.Calibration
     dtype: str
     full: dict[str, np.ndarray]
     dims: tuple[str, ...]
@@ -107,12 +115,17 @@ class Case:
     form: np.random.Generator
     rng: np.random.Generator
     kinds: set[str] = field(default_factory=set)
+    sigma: np.ndarray | None = None
+    configuration: np.ndarray | None = None
 
 
-def random_case(seed: int, *, structure: int | None = None, most: int = 3000) -> Case:
-    """Draw a space of at most `most` points."""
+def random_case(seed: int, *, structure: int | None = None, most: int = 3000, calibrated: float = CALIBRATED) -> Case:
+    """Draw a space of at most `most` points; `calibrated` says how many of them a calibration predicts."""
     form = np.random.default_rng(seed if structure is None else structure)
     rng = np.random.default_rng([seed, 1])
+    # drawn apart, here and below, so that the other spaces of a seed stay as they were
+    if np.random.default_rng([seed if structure is None else structure, 3]).random() < calibrated:
+        return _calibrated_case(form, rng, most)
     sizes = _sizes(form, most)
     coords = {dim: _labels(dim, size) for dim, size in sizes.items()}
     odd = form.random() < 0.4
@@ -143,19 +156,31 @@ def random_case(seed: int, *, structure: int | None = None, most: int = 3000) ->
     )
     if "price" in inputs:
         assumptions = assumptions.with_term("cost", lambda model: model.price / model.predicted_throughput, sense="min")
-    # drawn apart, so that the spaces of a seed stay as they were
     own = np.random.default_rng([seed if structure is None else structure, 2])
     if own.random() < 0.5:
         assumptions = assumptions.with_term("score", TERMS[own.integers(len(TERMS))])
     dtype = str(form.choice(["f4", "f8"]))
-    full, dims, shape = _everything(inputs, assumptions, dtype)
-    case = Case(inputs, assumptions, dtype, full, dims, shape, form, rng)
+    case = Case(inputs, assumptions, dtype, *_everything(inputs, assumptions, dtype), form, rng)
+    case.kinds |= _kinds_of(case)
+    return case
+
+
+def _calibrated_case(form: np.random.Generator, rng: np.random.Generator, most: int) -> Case:
+    inputs, calibration = calibrated_spaces.random_space(form, rng, most)
+    dtype = str(form.choice(["f4", "f8"]))
+    full, dims, shape = _everything(inputs, calibration, dtype)
+    low, high = (full.pop(name) for name in INTERVALS)
+    del full["extrapolates"]  # no more than these two an output of a sweep
+    case = Case(inputs, calibration, dtype, full, dims, shape, form, rng)
+    case.sigma = chances.deviations(low, high).ravel()
+    case.configuration = chances.configurations(dims, shape, calibrated_spaces.MOST_LABELS)
     case.kinds |= _kinds_of(case)
     return case
 
 
 def _kinds_of(case: Case) -> set[str]:
-    values = np.concatenate([array.values.ravel() for array in case.inputs.data_vars.values()])
+    numbers = [array.values for array in case.inputs.data_vars.values() if array.dtype.kind in "fiub"]
+    values = np.concatenate([array.ravel().astype("f8") for array in numbers])
     assume = case.assumptions
     found = {
         "NaN": np.isnan(values).any(),
@@ -166,8 +191,11 @@ def _kinds_of(case: Case) -> set[str]:
         "a dim of size 1": 1 in case.shape,
         "a dim of size 0": 0 in case.shape,
         "more than 1000 points": np.prod(case.shape) > 1000,
-        "an own term": assume.terms,
+        "a calibration": case.sigma is not None,
     }
+    if case.sigma is not None:
+        return {name for name, is_there in found.items() if is_there} | {case.dtype}
+    found |= {"an own term": assume.terms}
     stored = {f"{what} {getattr(assume, what)}" for what in ("weights", "activations", "state")}
     return {name for name, is_there in found.items() if is_there} | stored | {case.dtype, assume.layers}
 
@@ -370,7 +398,6 @@ def check(
     *,
     structure: int | None = None,
     questions: int | None = None,
-    without: str = "",
     client: object = None,
     most: int = 3000,
     changes: dict[str, object] | None = None,
@@ -392,6 +419,8 @@ def check(
             str(n): str(form.choice(["min", "max"])) for n in form.permutation(numeric)[: form.integers(1, 5)]
         }
         where = random_where(case)
+        if case.sigma is not None and form.random() < 0.6:
+            objectives, where = _about_predictions(case, where)
         per = [str(dim) for dim in form.permutation(case.dims)[: form.integers(0, 3)]]
         few = per if form.random() < 0.3 and np.prod([case.inputs.sizes[dim] for dim in per]) <= 8 else []
         context = f"seed={seed} structure={structure} strategy={strategy} dtype={case.dtype} "
@@ -400,13 +429,26 @@ def check(
         if client is not None:
             here = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, **tuned)
             sweep = Twins(sweep, here)
-        for name in form.permutation([name for name in QUESTIONS if name != without])[:questions]:
+        for name in form.permutation(list(QUESTIONS))[:questions]:
             seen[str(name)] += 1
             together = name in ("best", "count")
             case.kinds |= {"groups one by one"} if few and not together else set()
             QUESTIONS[name](case, sweep, objectives, where, per if together else few, context)
     seen.update(case.kinds)
     return seen
+
+
+def _about_predictions(case: Case, where: dict) -> tuple[dict, dict]:
+    """Draw objectives that are sure and others that are not, and now and then a limit on one of these."""
+    unsure = [name for name in chances.MOVES if name in case.full]
+    goals = [case.form.choice(unsure), *case.form.permutation(["top1", "price", "power", *unsure])[:2]]
+    objectives = {str(name): str(case.form.choice(["min", "max"])) for name in goals if name in case.full}
+    if case.form.random() < 0.5:
+        name = str(case.form.choice(unsure))
+        values = case.full[name][np.isfinite(case.full[name])]
+        end = float(case.rng.choice(values)) if values.size else 1.0
+        where = where | {name: [(end, None), (None, end)][case.form.integers(2)]}
+    return objectives, where
 
 
 def _note_questions(case: Case, objectives: dict, where: dict, per: list[str]) -> None:
@@ -430,7 +472,8 @@ def _note_questions(case: Case, objectives: dict, where: dict, per: list[str]) -
 def check_front(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:
     ties = str(case.rng.choice(["all", "first"]))
     case.kinds.add(f"ties {ties}")
-    front = sweep.pareto(objectives, where=where, per=per, ties=ties)
+    chancy = {"probability": True} if case.sigma is not None and case.rng.random() < 0.7 else {}
+    front = sweep.pareto(objectives, where=where, per=per, ties=ties, **chancy)
     ok = valid(case, where, tuple(objectives))
     brute = [brute_front(case, objectives, ok & group, ties) for group in groups_left(case, where, per)]
     points = [point for one, _ in brute for point in one]
@@ -449,6 +492,34 @@ def check_front(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per:
     for name, limit in where.items():
         of = np.ones_like(left) if name in labels else left
         assert front.attrs[f"removed_by_{name}"] == int((~valid(case, {name: limit}) & of).sum()), context
+    if chancy:
+        _check_chances(case, front, objectives, where, per, context)
+
+
+def _check_chances(case: Case, front: xr.Dataset, objectives: dict, where: dict, per: list[str], context: str) -> None:
+    values = {name: array.ravel().astype("f8") for name, array in case.full.items()}
+    points = np.array(flat_points(case, front), dtype=int)
+    on_front = np.zeros(len(points))
+    for group in groups_left(case, where, per):
+
+        def competes(world: dict, group: np.ndarray = group) -> np.ndarray:
+            full = {name: one.reshape(case.shape) for name, one in world.items()}
+            return (valid(replace(case, full=full), where, tuple(objectives)) & group).ravel()
+
+        mine = group.ravel()[points]
+        on_front[mine] = chances.on_front(
+            values, objectives, competes, case.sigma, case.configuration, points[mine].tolist()
+        )
+    limits = {name: limit for name, limit in where.items() if isinstance(limit, tuple)}
+    meets = np.array([chances.meets(values, limits, case.sigma, point) for point in points.tolist()])
+    found = (front[f"probability_{what}"].values for what in ("on_front", "meets_limits"))
+    for name, one, expected, draws in zip(
+        ("on front", "meets limits"), found, (on_front, meets), (chances.DRAWS, np.inf), strict=True
+    ):
+        agrees = chances.agree(one, expected, draws)
+        assert agrees.all(), f"{context}: {name} {one[~agrees]}, expected {expected[~agrees]}"
+    case.kinds |= {"chances"} if ((on_front > 0) & (on_front < 1)).any() else set()
+    case.kinds |= {"chances of limits"} if ((meets > 0.01) & (meets < 0.99)).any() else set()
 
 
 def check_best(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import MemoryLimitError, MissingInputError
+from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputError
 from roofcube.kernels.pareto.front import non_dominated_by_group
+from roofcube.sweep.contexts.exact import compared_as_stored
 from roofcube.sweep.contexts.streamed import StreamedQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from roofcube.kernels.query.query import Limit
     from roofcube.sweep.contexts.context import BoundQuery, Context, Objectives
@@ -27,7 +28,8 @@ Z_90 = 1.6448536269514722  # half-width of a central 90 % interval of the normal
 LOW, HIGH = "predicted_throughput_low", "predicted_throughput_high"
 # how an error of the predicted throughput carries over: log(value) moves by this times log(throughput)
 SCALES = {"predicted_throughput": 1.0, "predicted_latency": -1.0, "predicted_energy": -1.0}
-# errors are shared by all batches of a configuration, and independent between configurations
+# errors are shared by all points of a configuration, such as its batches and the shops that sell it, and independent
+# between configurations
 SHARED = ("batch",)
 WORDS = {
     "probability_on_front": "probability of being on the front",
@@ -63,10 +65,9 @@ def probabilities(
         name: np.broadcast_to(query.space.tables[node.name], query.space.sizes).reshape(-1).astype("f8", copy=False)
         for name, node in query.outputs.items()
     }
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation = np.log(columns[HIGH] / columns[LOW]) / (2 * Z_90)
-    axes = query.space.axes
-    configuration = _figures(query.space.sizes, [axis for axis, name in enumerate(axes) if name not in SHARED])
+    _check_moving(context, [*(name for name, _ in goals), *where.by_limit])
+    deviation = _deviation(columns[LOW], columns[HIGH])
+    configuration = _figures(query.space.sizes, _axes_of_configurations(bound))
     group = _figures(query.space.sizes, list(range(query.groups)))
     shares = draw_front(columns, goals, where.by_limit, deviation, configuration, group)
     flat = _flat_points(context, bound, indices)
@@ -74,6 +75,38 @@ def probabilities(
         name: xr.Variable("point", share[flat], {"units": "1", "long_name": text})
         for (name, text), share in zip(WORDS.items(), shares, strict=True)
     }
+
+
+def _check_moving(context: Context, names: Iterable[str]) -> None:
+    """Raise where what moves with the throughput is compared only by its order, such as a latency of durations."""
+    for name in names:
+        variable = context.native(name)
+        if name in SCALES and variable is not None and compared_as_stored(variable):
+            how = f": cube[{name!r}] / np.timedelta64(1, 's')" if variable.dtype.kind == "m" else ""
+            msg = f"`{name}`: expected numbers, which errors can move, got {variable.dtype}; convert it{how}"
+            raise InvalidDataError(msg)
+
+
+def _deviation(low: Array, high: Array) -> Array:
+    """Return the standard deviation of log throughput that intervals tell; NaN where there is none."""
+    known = ~(np.isnan(low) | np.isnan(high))
+    wrong = np.flatnonzero(known & ~((low > 0) & (low <= high) & np.isfinite(high)))
+    if wrong.size:
+        ends = f"{low[wrong[0]]:g} to {high[wrong[0]]:g}"
+        msg = (
+            f"`{LOW}`: expected intervals from above 0 to a higher, finite end, got {ends} at {wrong.size:,} of "
+            f"{low.size:,} points; give NaN where there is none"
+        )
+        raise InvalidDataError(msg)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.log(high / low) / (2 * Z_90))
+
+
+def _axes_of_configurations(bound: BoundQuery) -> list[int]:
+    """Return along which axes errors differ: those of the intervals, but for what a configuration shares."""
+    space, outputs = bound.query.space, bound.query.outputs
+    shapes = np.array([space.tables[outputs[name].name].shape for name in (LOW, HIGH)])
+    return [axis for axis, name in enumerate(space.axes) if name not in SHARED and (shapes[:, axis] > 1).any()]
 
 
 def _flat_points(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Array:
@@ -120,7 +153,7 @@ def draw_front(
     """
     random = np.random.default_rng(0)
     numbers, member = np.unique(configuration, return_inverse=True)
-    sigma = np.nan_to_num(deviation)
+    sigma = np.where(np.isnan(deviation), 0.0, deviation)
     on_front = np.zeros(sigma.size)
     meets = np.zeros(sigma.size)
     known = np.all([~np.isnan(columns[name]) for name, _ in goals], axis=0)

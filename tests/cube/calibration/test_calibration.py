@@ -223,6 +223,20 @@ def test_a_pipeline_is_bound_by_its_pace_once_it_is_full(calibration):
     assert calibration.predict(table)["bound"].to_list() == ["overhead", "compute"]
 
 
+@pytest.mark.parametrize("calibrated_first", [True, False])
+def test_an_interval_is_not_of_the_model_beside_it(small, calibrated_first):
+    inputs = rc.inputs("cifar10", platforms=["NCS2"], batch=[1, 8])
+    models = [small, rc.BOUND] if calibrated_first else [rc.BOUND, small]
+    cube = rc.predict(inputs, assumptions=models)
+    for name in ("predicted_throughput_low", "predicted_throughput_high", "extrapolates"):
+        assert cube[name].sel(assumptions="bound").isnull().all()
+        assert cube[name].sel(assumptions="calibrated").notnull().any()
+    assert cube.attrs["dim_order"].split()[-2:] == ["assumptions", "batch"]
+    front = rc.pareto(cube, {"predicted_throughput": "max", "top1": "max"}, per="assumptions", probability=True)
+    # without an interval a figure is certain
+    assert (front.probability_on_front.where(front.assumptions == "bound", drop=True) == 1).all()
+
+
 def test_cubes_and_sweeps_of_a_calibration_say_what_binds(small):
     inputs = rc.inputs("cifar10", platforms=["NCS2", "ZCU104-BISMO"], batch=[1, 8, 64])
     cube = rc.predict(inputs, assumptions=[rc.BOUND, small])

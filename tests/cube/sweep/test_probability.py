@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import MissingInputError
+from roofcube.errors import InvalidDataError, MissingInputError
 
 
 def cube(throughput, top1, spread):
@@ -59,3 +59,35 @@ def test_fronts_by_a_coordinate_are_as_sure_as_each_by_itself(per):
         mine = together.isel(point=together[per].values == label)
         assert mine.probability_on_front.values.tolist() == alone.probability_on_front.values.tolist()
     assert float(together.probability_on_front.sel(point=together[per].values == together[per].values[-1])[0]) > 0.5
+
+
+def test_one_configuration_errs_alike_wherever_it_is_sold():
+    data = cube([100.0, 50], [5, 5], [0.01, 0.01])
+    price = xr.Variable(("network", "shop"), [[1.0, 1.0], [1.0, 2.0]])
+    sold = rc.pareto(data.assign(price=price), {"predicted_throughput": "max", "price": "min"}, probability=True)
+    # at the same price in both shops the same is the best in both, whatever the error
+    assert sold.n_ties.values.tolist() == [2]
+    assert sold.probability_on_front.values.tolist() == [1]
+
+
+def test_a_latency_of_durations_is_refused_for_errors_could_not_move_it():
+    data = cube([100.0, 50], [1, 2], [0.1, 0.1])
+    data["predicted_latency"] = ("network", np.array([10, 20], dtype="m8[ms]").astype("m8[ns]"))
+    with pytest.raises(InvalidDataError, match=r"`predicted_latency`: expected numbers.*timedelta64\(1, 's'\)"):
+        rc.pareto(data, {"predicted_latency": "min", "top1": "max"}, probability=True)
+    with pytest.raises(InvalidDataError, match="`predicted_latency`: expected numbers"):
+        front(data, where={"predicted_latency": (None, np.timedelta64(30, "ms"))})
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0, 200.0])
+def test_what_is_no_interval_is_refused(low):
+    data = cube([100.0, 50], [1, 2], [0.1, 0.1])
+    data["predicted_throughput_low"] = ("network", [low, 40.0])
+    with pytest.raises(InvalidDataError, match=r"expected intervals from above 0 .* at 1 of 2 points; give NaN"):
+        front(data)
+
+
+def test_where_there_is_no_interval_a_figure_is_taken_as_it_is():
+    data = cube([100.0, 90], [5, 5], [0.3, 0.3])
+    data["predicted_throughput_low"] = ("network", [np.nan, np.nan])
+    assert front(data).probability_on_front.values.tolist() == [1]
