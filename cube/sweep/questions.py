@@ -249,6 +249,14 @@ def pareto(
     >>> front = rc.pareto(predicted, {"predicted_throughput": "max", "top1": "max"}, probability=True)
     >>> bool((front.probability_on_front <= 1).all())
     True
+
+    Notes
+    -----
+    Probabilities are shares of 400 draws, and so known to within 0.025 (one standard deviation) at 0.5. In each draw
+    the logarithm of every configuration's throughput is off by a normal error as wide as its 90 % interval says; its
+    latency and its energy move with it, batches and whatever else the prediction does not depend on share the error,
+    and two configurations err independently. All other variables are taken as certain, also those computed from the
+    throughput by hand.
     """
     values = probability or epsilon is not None
     swept = values and isinstance(cube, Sweep)
