@@ -246,7 +246,8 @@ def own_labels(cube: xr.Dataset | xr.DataArray) -> dict[str, Any]:
     >>> own_labels(xr.Dataset(coords={"batch": 8, "context": 128, "phase": ["prefill", "decode"]}))
     {'context': 128}
     """
-    return {dim: plain_values(cube[dim].values)[0] for dim in _dims_of_users(cube) if not cube[dim].ndim}
+    single = [dim for dim in _dims_of_users(cube) if not cube[dim].ndim and dim != ASSUMPTIONS]
+    return {dim: plain_values(cube[dim].values)[0] for dim in single}
 
 
 def _dims_of_users(cube: xr.Dataset | xr.DataArray) -> list[str]:

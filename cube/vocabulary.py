@@ -258,6 +258,7 @@ VARIABLES: dict[str, Variable] = {
     "on_chip_memory": Variable("B", "on-chip memory that can hold weights", "max"),
     "cores": Variable("1", "cores that each take one input at a time", None),
     "power": Variable("W", "power used for predictions (listed power unless given)", "min"),
+    "listed_power": Variable("W", "listed power, beside the power that a calibration predicts", "min"),
     "executed_precision": Variable("", "precision that the platform really computes in", None),
     "executed_bytes": Variable("B", "bytes an element at the precision that is really executed", None),
     "element_bytes": Variable("B", "bytes an element at the precision of the network", None),

@@ -30,7 +30,7 @@ from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import locate, named_as_dims, own_dims, own_labels
 from roofcube.measured.named import inputs_beside
 from roofcube.measured.rows import measurement_rows
-from roofcube.model.offered import as_product, at_offers, is_offered
+from roofcube.model.made import without_results
 from roofcube.notebook import html_table
 from roofcube.vocabulary import BOUNDS
 from roofcube.wording import counted, noun_of
@@ -113,6 +113,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
     """
     _check_inputs(inputs)
+    inputs = None if inputs is None else without_results(inputs)
     numbered = measurement_rows(measurements).drop("row", strict=False).with_row_index("row")
     table = _rows_of_inputs(numbered, inputs)
     table = table.with_columns(canonical_keys(table, _labels_of(inputs), what="measurements"))
@@ -285,7 +286,10 @@ class Calibration(Fitted):
         _check_level(level)
         _check_inputs(inputs)
         if isinstance(table, xr.Dataset):
-            return table.assign(self.tables(table, level=level).data_vars)
+            if inputs is not None:
+                msg = "`inputs`: expected none beside a Dataset, which has facts of its own; give rows, or it alone"
+                raise InvalidDataError(msg)
+            return without_results(table).assign(self.tables(table, level=level).data_vars)
         table = as_table(table, what="table")
         _check_free(table.columns)
         keys = canonical_keys(table, self._labels(inputs))
@@ -296,6 +300,7 @@ class Calibration(Fitted):
         interval = np.full(len(rows), np.nan)
         if INTERVAL in table.columns:
             interval = typed_columns(table, [INTERVAL], what="table")[INTERVAL].fill_null(float("nan")).to_numpy()
+            _check_periods(interval)
         columns = self.columns(rows, interval, level)
         status, reason = statuses(self.engine, self.reach, rows, self.engine.flows(rows, interval))
         reason = elsewhere.zip_with(elsewhere.is_not_null(), reason)
@@ -473,9 +478,8 @@ class Calibration(Fitted):
         """
         check_not_forked()
         _check_level(level)
-        if is_offered(inputs):
-            return at_offers(tabulate(self, as_product(inputs), level), inputs)
-        return tabulate(self, inputs, level)
+        check_kind("inputs", inputs, xr.Dataset, do="make them with `roofcube.inputs`")
+        return tabulate(self, without_results(inputs), level)
 
     # keeping ------------------------------------------------------------------------------------------------------
 
@@ -541,6 +545,18 @@ def _check_level(level: object) -> None:
     number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
     if level is not None and not (number and 0.0 < level < 1.0):  # type: ignore[operator]
         msg = f"`level`: expected a share between 0 and 1, got {level!r}; use 0.9 for 90 %"
+        raise InvalidDataError(msg)
+
+
+def _check_periods(seconds: Array) -> None:
+    """Raise where an initiation interval is none; one that is not given is NaN."""
+    wrong = np.flatnonzero(~np.isnan(seconds) & ~((seconds > 0) & np.isfinite(seconds)))
+    if wrong.size:
+        row = int(wrong[0])
+        msg = (
+            f"`table`, row {row}, column {INTERVAL!r}: expected seconds above 0, got {seconds[row]:g}; leave it empty "
+            "where it is not known"
+        )
         raise InvalidDataError(msg)
 
 

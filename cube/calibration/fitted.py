@@ -18,7 +18,7 @@ from roofcube.calibration.fitting.intervals import Intervals, Scores, anywhere, 
 from roofcube.calibration.measured import fastest
 from roofcube.calibration.rows import IndexedRows, distinct
 from roofcube.calibration.trust import Reach, reaches, unlike
-from roofcube.labels import own_labels
+from roofcube.wording import plain_values
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -106,9 +106,9 @@ class Fitted:
         return with_facts(self.facts, inputs, measured={self.data.rows.machines[one].key for one in measured})
 
     def is_of_others(self, inputs: xr.Dataset | None) -> bool:
-        """Check whether inputs were cut to other labels of one's own, such as a context, than its rows are of."""
-        cut = {} if inputs is None else own_labels(inputs)
-        return any(cut.get(dim, label) != label for dim, label in self.own_labels.items())
+        """Check whether inputs hold only other labels of one's own, such as a context, than its rows are of."""
+        told = {} if inputs is None else {dim: inputs[dim].values for dim in self.own_labels if dim in inputs.coords}
+        return any(self.own_labels[dim] not in plain_values(np.atleast_1d(labels)) for dim, labels in told.items())
 
     @cached_property
     def mistaken(self) -> Array:

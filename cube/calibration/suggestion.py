@@ -18,7 +18,7 @@ from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inp
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, TOO_MANY
 from roofcube.calibration.rows import IndexedRows, indexed_rows
 from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.labels import KEY_COLUMNS, own_labels
+from roofcube.labels import KEY_COLUMNS
 from roofcube.wording import counted, with_thousands
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def suggest(
     rows = indexed_rows(table, facts)
     known = _known(table, rows, given=candidates is not None)
     taken = _measured_rows(calibration, table[known])
-    labels = {} if inputs is None else own_labels(inputs)
-    if any(labels.get(dim, label) != label for dim, label in calibration.own_labels.items()):
+    if calibration.is_of_others(inputs):
         taken = np.zeros_like(taken)  # what was measured is of other labels
     compared, taken = _places_compared(known, taken, given=candidates is not None)
     table, rows = table[compared], rows.take(compared)

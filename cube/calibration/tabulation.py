@@ -11,9 +11,12 @@ import xarray as xr
 
 from roofcube.calibration.rows import IndexedRows
 from roofcube.calibration.trust import statuses
-from roofcube.errors import MissingInputError
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.model.made import OF_CALIBRATIONS
+from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.options import check_fits
 from roofcube.vocabulary import BOUNDS, CONFIGURATION, HARDWARE_DIMS, NETWORK_DIMS, attributes
+from roofcube.wording import plain_values
 
 if TYPE_CHECKING:
     from roofcube.calibration.fitted import Fitted
@@ -27,12 +30,24 @@ OWN = {
     "low": {"units": "1/s", "long_name": "lower end of the interval of throughput"},
     "high": {"units": "1/s", "long_name": "upper end of the interval of throughput"},
     "power": {"units": "W", "long_name": "calibrated power under load"},
-    "extrapolates": {"units": "1", "long_name": "1 where the calibration extrapolates, 0 where it interpolates"},
+    "extrapolates": {"units": "1", "long_name": OF_CALIBRATIONS["extrapolates"]},
 }
 
 
 def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr.Dataset:
-    """See `Calibration.tables`; only what the hardware offers and the inputs define is computed, the rest is NaN."""
+    """See `Calibration.tables`; in either layout, and where labels of another dim have a batch of their own each."""
+    batch = inputs.coords.get("batch")
+    if batch is not None and batch.ndim and "batch" not in inputs.dims:
+        distinct, place = np.unique(batch.values, return_inverse=True)
+        whole = tabulate(calibration, inputs.drop_vars("batch").assign_coords(batch=distinct), level)
+        return whole.isel(batch=xr.Variable(batch.dims, place.reshape(batch.shape)))
+    if is_offered(inputs):
+        return at_offers(_tabulated(calibration, as_product(inputs), level), inputs)
+    return _tabulated(calibration, inputs, level)
+
+
+def _tabulated(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr.Dataset:
+    """Compute only what the hardware offers and the inputs define; the rest is NaN."""
     labels = {dim: _labels_or_default(inputs, dim) for dim in DIMS}
     facts = calibration.facts_with(inputs)
     hardware = _numbers_of(facts.hardware, product(*(labels[dim] for dim in HARDWARE_DIMS)))
@@ -40,7 +55,7 @@ def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr
     batch = np.array(labels["batch"], dtype="f8")
     shape = (len(hardware), len(network), len(batch))
     check_fits("calibrated tables", prod(shape) * CELL)
-    known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None], shape)
+    known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None] & np.isfinite(batch), shape)
     place = np.nonzero(known)
     machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
     rows = IndexedRows(hardware[place[0]], network[place[1]], batch[place[2]], machines, nets)
@@ -59,15 +74,35 @@ def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr
         full[place] = values
         array = xr.DataArray(full.reshape([len(labels[dim]) for dim in DIMS]), dims=DIMS).isel(dropped)
         result[name] = array.assign_attrs(OWN.get(name) or attributes(name))
-    return xr.Dataset(result, coords={dim: inputs[dim] for dim in kept})
+    if "extrapolates" in result:
+        result["extrapolates"] = _beyond_own_labels(calibration, inputs, result["extrapolates"])
+    # a coordinate along a dim of the inputs may have the name of a table
+    return xr.Dataset(result, coords={dim: inputs[dim].variable for dim in kept})
+
+
+def _beyond_own_labels(calibration: Fitted, inputs: xr.Dataset, extrapolates: xr.DataArray) -> xr.DataArray:
+    """Mark what is of other labels along the user's own dims, such as another site, than the rows were of."""
+    for dim, label in calibration.own_labels.items():
+        if dim in inputs.dims:
+            labels = plain_values(inputs[dim].values) if dim in inputs.coords else [None] * inputs.sizes[dim]
+            others = xr.DataArray([one != label for one in labels], dims=dim)
+            extrapolates = extrapolates.where(~(others & extrapolates.notnull()), 1.0)
+    return extrapolates
 
 
 def _labels_or_default(inputs: xr.Dataset, dim: str) -> list[Any]:
     if dim not in inputs.coords:
-        if dim not in DEFAULTS:
+        if dim not in DEFAULTS or inputs.sizes.get(dim, 1) > 1:
             msg = f"`inputs`: expected a coordinate {dim!r}, got {', '.join(map(str, inputs.coords))}; add it"
             raise MissingInputError(msg)
         return [DEFAULTS[dim]]
+    if inputs[dim].ndim and dim not in inputs.dims:
+        each = ", ".join(map(str, inputs[dim].dims))
+        msg = (
+            f"`inputs`: expected one {dim} or a dim of them, got one for each {each}; predict the whole with the "
+            "calibration, and select then"
+        )
+        raise InvalidDataError(msg)
     labels: list[Any] = np.atleast_1d(inputs[dim].to_numpy()).tolist()
     return labels
 

@@ -12,7 +12,8 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.explorer.categories import Category, category_of, quoted, worded
 from roofcube.labels import full_rank, is_judged
-from roofcube.model.graph import EXTRAPOLATES, LAYER, dim_order
+from roofcube.model.graph import LAYER, dim_order
+from roofcube.model.made import EXTRAPOLATES
 from roofcube.options import fits_memory
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.flags import codes_of, is_code

@@ -17,7 +17,7 @@ from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, 
 from roofcube.explorer.categories import MOST_LABELS, Category, label_text, shown_labels, spaced
 from roofcube.explorer.rows import Rows
 from roofcube.explorer.stored import latency_of
-from roofcube.model.graph import EXTRAPOLATES
+from roofcube.model.made import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.stopping import stoppable
 from roofcube.vocabulary import sense_of

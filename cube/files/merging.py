@@ -27,7 +27,8 @@ from roofcube.files.overlaying import (
     shared,
 )
 from roofcube.labels import alike, full_rank
-from roofcube.model.graph import LAYER, RESULTS
+from roofcube.model.graph import LAYER
+from roofcube.model.made import RESULTS
 from roofcube.options import fits_memory, megabytes, memory_limit
 from roofcube.vocabulary import CONFIGURATION, DIMS, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN, said_order

@@ -19,7 +19,7 @@ from roofcube.measured.rows import measurement_rows, trace_rows
 from roofcube.measured.rules import rules_for
 from roofcube.measured.trace_rules import trace_findings
 from roofcube.model.assumptions import BOUND
-from roofcube.model.graph import RESULTS
+from roofcube.model.made import RESULTS, without_results
 from roofcube.model.predict import predict
 from roofcube.vocabulary import CONFIGURATION, QUALITY
 
@@ -107,7 +107,7 @@ def _space(inputs: xr.Dataset | None, rows: pl.DataFrame) -> xr.Dataset:
     """Return what to judge by, without batches: those of the rows are judged."""
     if inputs is not None:
         check_kind("inputs", inputs, xr.Dataset, do="give what `roofcube.inputs` returns, of a sweep its `inputs`")
-    return (inputs_named(rows) if inputs is None else inputs).drop_dims("batch", errors="ignore")
+    return without_results(inputs_named(rows) if inputs is None else inputs).drop_dims("batch", errors="ignore")
 
 
 def _with_all_columns(measurements: pl.DataFrame, own: Sequence[str]) -> pl.DataFrame:

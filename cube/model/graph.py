@@ -34,6 +34,7 @@ from roofcube.kernels.graph.expression import (
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware, check_units
+from roofcube.model.made import EXTRAPOLATES, INTERVAL_ENDS, LISTED, OF_CALIBRATIONS, RESULTS, without_results
 from roofcube.vocabulary import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, VARIABLES, attributes
 
 if TYPE_CHECKING:
@@ -41,20 +42,9 @@ if TYPE_CHECKING:
 
     from roofcube.model.assumptions import Storage
 
-__all__ = ["LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of", "why_no_node"]
+__all__ = ["LAYER", "Calibrated", "Model", "build_model", "dim_order", "dims_of", "why_no_node"]
 
 LAYER = roofline.LAYER_AXIS
-EXTRAPOLATES = "extrapolates"  # 1 where a calibration was asked beyond what it was made from
-RESULTS = (
-    "operational_intensity",
-    "predicted_throughput",
-    "predicted_latency",
-    "peak_throughput",
-    "predicted_energy",
-    "memory_required",
-    "bound",
-    "infeasible",
-)
 
 
 class Calibrated(Protocol):
@@ -171,6 +161,7 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
     """
     check_kind("inputs", inputs, xr.Dataset, do="make them with `roofcube.inputs`")
     check_assumptions(assumptions)
+    inputs = without_results(inputs)
     if isinstance(assumptions, Assumptions):
         builder = _Builder(inputs, assumptions)
         builder.results()
@@ -202,7 +193,7 @@ class _Builder:
                 )
                 raise InvalidDataError(msg)
         for name, array in inputs.data_vars.items():
-            if name in RESULTS and "long_name" not in array.attrs:  # results of before, which have one, are made anew
+            if name in RESULTS:
                 msg = (
                     f"`{name}`: expected no input of that name, which is a result of the model; leave it out, or give "
                     "the assumptions a term of that name (with_term)"
@@ -299,12 +290,15 @@ class _Builder:
             self._bring(f"calibrated_{name}", tables[name])
         throughput, power = leaf("calibrated_predicted_throughput"), leaf("calibrated_power")
         ops = self.total("ops", "every model")
+        if self.has("power") and LISTED not in self.nodes:
+            self.nodes[LISTED] = leaf("power")
+            self.labels[LISTED] = attributes(LISTED)
         self.nodes |= {
             "power": power,
             "predicted_throughput": throughput,
             "predicted_latency": (self.nodes["batch"] if self.has("batch") else constant(1.0)) / throughput,
             "predicted_energy": power / throughput,
-            "peak_throughput": leaf("peak_compute") / ops,
+            "peak_throughput": self.need("peak_compute", "every model") / ops,
             "memory_required": self._memory_required(),
         }
         if self.has("params") and self.has("element_bytes"):
@@ -315,16 +309,14 @@ class _Builder:
         for end in ("low", "high"):
             if end in tables:
                 self._bring(f"calibrated_{end}", tables[end])
-                self.nodes[f"predicted_throughput_{end}"] = leaf(f"calibrated_{end}")
-                self.labels[f"predicted_throughput_{end}"] = {
-                    "units": "1/s",
-                    "long_name": f"{end} end of the interval of the predicted throughput",
-                }
+                name = f"predicted_throughput_{end}"
+                self.nodes[name] = leaf(f"calibrated_{end}")
+                self.labels[name] = {"units": "1/s", "long_name": INTERVAL_ENDS[name]}
         if EXTRAPOLATES in tables:
             self._bring(f"calibrated_{EXTRAPOLATES}", tables[EXTRAPOLATES])
             self.nodes[EXTRAPOLATES] = leaf(f"calibrated_{EXTRAPOLATES}")
-            self.labels[EXTRAPOLATES] = dict(tables[EXTRAPOLATES].attrs)
-        self.labels["power"] = {"units": "W", "long_name": "predicted power under load"}
+            self.labels[EXTRAPOLATES] = {"units": "1", "long_name": OF_CALIBRATIONS[EXTRAPOLATES]}
+        self.labels["power"] = {"units": "W", "long_name": OF_CALIBRATIONS["power"]}
         code = self._infeasible()
         self.nodes["infeasible"] = code
         self._blank()
@@ -512,8 +504,10 @@ class _Builder:
         code = self.nodes["infeasible"]
         physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
         absent = where(code.equals(INFEASIBLE["does_not_fit_memory"]), 0.0, physical)
-        for name in RESULTS:
-            if name in self.nodes and name not in ("infeasible", "operational_intensity"):
+        # of what a calibration makes: its power replaces that of the inputs, which stays
+        made = [name for name in self.nodes if name in RESULTS or (name in OF_CALIBRATIONS and name in self.labels)]
+        for name in made:
+            if name not in ("infeasible", "operational_intensity"):
                 empty = float(BOUNDS["none"]) if name == "bound" else float("nan")
                 self.nodes[name] = where(absent if name == "memory_required" else physical, empty, self.nodes[name])
 

@@ -127,10 +127,9 @@ def _at_offers(variable: xr.Variable, places: dict[str, np.ndarray[Any, Any]]) -
 def _ranks(cube: xr.Dataset) -> xr.Variable:
     """Rank the modes of a platform at a precision by peak; 1 is the fastest, equals share a rank."""
     peak, ranks = cube["peak_compute"].values, np.ones(cube.sizes[OFFER], dtype="i4")
-    precision = np.broadcast_to(cube["precision"].values if "precision" in cube.coords else "", peak.shape)
-    keys = np.array(
-        [f"{a}\0{b}" for a, b in zip(cube["platform"].values, np.broadcast_to(precision, peak.shape), strict=True)]
-    )
+    labels = [cube[dim].values if dim in cube.coords else "" for dim in ("platform", "precision")]
+    each = (np.broadcast_to(one, peak.shape) for one in labels)
+    keys = np.array([f"{platform}\0{precision}" for platform, precision in zip(*each, strict=True)])
     for key in np.unique(keys):
         here = np.flatnonzero(keys == key)
         ranks[here] = 1 + (peak[here][None, :] > peak[here][:, None]).sum(axis=1)

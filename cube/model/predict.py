@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice, unknown_label
+from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice, check_kind, unknown_label
 from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.labels import dims_in_order, labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
-from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
+from roofcube.model.graph import LAYER, Model, build_model, dims_of
+from roofcube.model.made import LEVEL, RESULTS, SIDE_BY_SIDE, is_made, without_results
 from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
 from roofcube.vocabulary import FLAGS
 from roofcube.wording import said_order
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from roofcube.model.graph import Calibrated
 
 __all__ = ["predict"]
-
-LEVEL = 0.9  # of the intervals that a calibration gives
 
 
 def predict(
@@ -89,6 +88,8 @@ def predict(
     QuTiBench analysis); see `roofcube.kernels.graph.roofline` for the batch-aware form.
     """
     check_choice("dtype", dtype, ("f8", "f4"))
+    check_kind("inputs", inputs, xr.Dataset, do="make them with `roofcube.inputs`")
+    inputs = without_results(inputs)
     for dim in chunks if isinstance(chunks, dict) else ():
         if dim not in inputs.dims:
             raise unknown_label("chunks", dim, inputs.dims)
@@ -200,22 +201,17 @@ def _along_assumptions(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset
     index = xr.DataArray(
         labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}
     )
-    # what only some models give, such as an interval, is not of the others
-    shared = [
-        name
-        for name in cubes[0].data_vars
-        if all(name in cube and cubes[0][name].identical(cube[name]) for cube in cubes[1:])
-    ]
-    names = [
-        name
-        for name in dict.fromkeys(name for cube in cubes for name in cube.data_vars)
-        if name in RESULTS or name not in shared
-    ]
-    parts = [cube[[name for name in names if name in cube]].drop_attrs(deep=False) for cube in cubes]
+    # what only some models make, such as an interval, is not of the others; the inputs are of all
+    made = {name: None for cube in cubes for name, one in cube.data_vars.items() if is_made(str(name), one.attrs)}
+    given = [name for name in dict.fromkeys(name for cube in cubes for name in cube.data_vars) if name not in made]
+    parts = [cube[[name for name in made if name in cube]].drop_attrs(deep=False) for cube in cubes]
     stacked = xr.concat(
         xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
     )
-    inputs = cubes[0].drop_vars([name for name in names if name in cubes[0]])
+    if "power" in made and any(not is_made("power", cube["power"].attrs) for cube in cubes if "power" in cube):
+        stacked["power"] = stacked["power"].assign_attrs(units="W", long_name=SIDE_BY_SIDE)
+    inputs = cubes[0].drop_vars([name for name in made if name in cubes[0]])
+    inputs = inputs.assign({name: next(cube[name].variable for cube in cubes if name in cube) for name in given})
     models = [f"{label}: {cube.attrs['model']}" for label, cube in zip(labels, cubes, strict=True)]
     order = dims_in_order([*said_order(cubes[0].attrs, cubes[0].dims), str(index.name)])
     return (

@@ -11,7 +11,7 @@ from roofcube import datasets
 from roofcube.datasets.embedded import BENCHMARK, collection_of
 from roofcube.inert import inert_cells
 from roofcube.model.assumptions import BOUND, PUBLISHED
-from roofcube.model.graph import RESULTS
+from roofcube.model.made import RESULTS
 from roofcube.model.predict import predict
 from roofcube.page import calibration_tables
 from roofcube.page.content import Drawing, Link, Section, link_to

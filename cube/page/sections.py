@@ -9,7 +9,7 @@ import numpy as np
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS, is_judged, whole_flags
 from roofcube.measured.efficiency import efficiency
-from roofcube.model.graph import EXTRAPOLATES
+from roofcube.model.made import EXTRAPOLATES
 from roofcube.model.offered import is_offered
 from roofcube.page import tables, words
 from roofcube.page.calibration_section import calibrated

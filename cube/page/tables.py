@@ -10,7 +10,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.labels import is_judged, whole_flags
-from roofcube.model.graph import EXTRAPOLATES
+from roofcube.model.made import EXTRAPOLATES
 from roofcube.page.content import Table
 from roofcube.page.selection import MANY, figures_of_merit
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals

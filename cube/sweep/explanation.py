@@ -11,7 +11,7 @@ import xarray as xr
 
 from roofcube.labels import dataset_of, labelled
 from roofcube.model.assumptions import Assumptions
-from roofcube.model.graph import EXTRAPOLATES
+from roofcube.model.made import EXTRAPOLATES
 from roofcube.model.predict import predict
 from roofcube.moments import moment_of
 from roofcube.notebook import html_table
@@ -19,6 +19,7 @@ from roofcube.sweep.contexts.where import readable_again
 from roofcube.sweep.flags import bits_of, codes_of, is_code, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.questions import best, context_of
+from roofcube.vocabulary import HARDWARE_DIMS, OFFER
 from roofcube.wording import (
     configuration_of,
     counted,
@@ -277,7 +278,10 @@ def _with_interval(cube: xr.Dataset | Sweep, winner: xr.Dataset) -> xr.Dataset:
     places = {dim: np.flatnonzero(cube.inputs[dim].values == winner[dim].values)[:1] for dim in cube.dims}
     if not all(place.size for place in places.values()):  # a label that is no number equals none
         return winner
-    one = predict(cube.inputs.isel(places), assumptions=cube.assumptions).squeeze(drop=True)
+    # what a precision may reach is relative to the others, so that the hardware stays whole
+    hardware = {dim: place for dim, place in places.items() if dim in (*HARDWARE_DIMS, OFFER)}
+    rest = {dim: place for dim, place in places.items() if dim not in hardware}
+    one = predict(cube.inputs.isel(rest), assumptions=cube.assumptions).isel(hardware).squeeze(drop=True)
     names = [name for name in one.data_vars if str(name).endswith(("_low", "_high")) or name == EXTRAPOLATES]
     return winner.assign({name: one[name].variable for name in names if name not in winner})
 

@@ -50,7 +50,9 @@ def at_low_ends(cube: xr.Dataset) -> xr.Dataset:
     """
     moved: dict[str, xr.DataArray] = {}
     for name, end in _with_intervals(cube).items():
-        expected, pessimistic = cube[name], cube[end].fillna(cube[name])
+        expected = cube[name]
+        # cubes of before have ends where nothing can run
+        pessimistic = cube[end].fillna(expected).where(expected.notnull())
         moved[f"{name}{EXPECTED}"] = expected
         moved[name] = pessimistic.assign_attrs(expected.attrs)
         if name != THROUGHPUT:

@@ -14,7 +14,7 @@ import numpy as np
 from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM
 from roofcube.kernels.query.query import Limit
 from roofcube.kernels.query.tiles import Tiling
-from roofcube.model.graph import RESULTS
+from roofcube.model.made import RESULTS
 from roofcube.notebook import html_table
 from roofcube.options import memory_limit, thread_count
 from roofcube.sweep.contexts.where import Where

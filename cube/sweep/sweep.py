@@ -12,6 +12,7 @@ from roofcube.errors import InvalidDataError, check_choice, check_kind, unknown_
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.assumptions import PUBLISHED, Assumptions
+from roofcube.model.made import LEVEL
 from roofcube.notebook import html_table
 from roofcube.options import thread_count
 from roofcube.sweep import plans, zarr_store
@@ -92,8 +93,16 @@ class Sweep:
         self.dtype = dtype
         self.client = client
         self.strategy = strategy
-        make_engine = partial(_engine, client, strategy)
-        self.context = ModelContext(inputs, assumptions, dims=dims, dtype=dtype, make_engine=make_engine, tuning=tuning)
+        self._context = partial(
+            ModelContext,
+            inputs,
+            assumptions,
+            dims=dims,
+            dtype=dtype,
+            make_engine=partial(_engine, client, strategy),
+            tuning=tuning,
+        )
+        self.context = self._context()
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
@@ -552,7 +561,9 @@ class Sweep:
         >>> lazy.predicted_throughput.shape == tuple(sweep.sizes.values())
         True
         """
-        return zarr_store.to_zarr(self.context, path)
+        if isinstance(self.assumptions, Assumptions):
+            return zarr_store.to_zarr(self.context, path)
+        return zarr_store.to_zarr(self._context(level=LEVEL), path)  # as `predict` gives it, with intervals
 
     def plan(self) -> Any:
         """Return what a reduction over all results would take, before anything runs.

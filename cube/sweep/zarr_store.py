@@ -37,7 +37,7 @@ from roofcube.kernels.graph.expression import leaves, structure_of
 from roofcube.kernels.query.query import check_countable
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.locks import lock_file, locked, remove_abandoned
-from roofcube.model.graph import RESULTS
+from roofcube.model.made import RESULTS
 from roofcube.options import megabytes, memory_limit, progress_bar, thread_count
 from roofcube.sweep.tile_reader import Part
 from roofcube.vocabulary import FLAGS

@@ -18,9 +18,9 @@ from roofcube.files.readers import read_network, read_platforms
 from roofcube.files.store import save
 from roofcube.labels import column_of
 from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
-from roofcube.model.graph import RESULTS
 from roofcube.model.hardware import hypothetical
 from roofcube.model.inputs import inputs as model_inputs
+from roofcube.model.made import RESULTS
 from roofcube.model.predict import predict
 from roofcube.sweep import questions
 from roofcube.sweep.contexts.exact import compared_as_stored

@@ -217,9 +217,9 @@ def _streams(value: Any) -> bool:
 def _collected(value: Any, what: str) -> pl.DataFrame:
     try:
         return value.collect() if isinstance(value, pl.LazyFrame) else pl.DataFrame(value)
-    except (pl.exceptions.PolarsError, OSError, TypeError, ValueError) as error:
+    except (pl.exceptions.PolarsError, ImportError, OSError, TypeError, ValueError) as error:
         first = str(error).strip().partition("\n")[0]
-        msg = f"`{what}`: the {_kind(value)} cannot be read ({first:.300}); collect it first"
+        msg = f"`{what}`: the {_kind(value)} cannot be read ({first:.300}); give a DataFrame of it"
         raise InvalidDataError(msg) from error
 
 

@@ -91,5 +91,9 @@ def random_space(form: np.random.Generator, rng: np.random.Generator, most: int)
         inputs = inputs.assign(price=(dims, price, {"units": "1"}))
         inputs = inputs.assign_coords(shop=[f"shop {k}" for k in range(shape[0])])
     while np.prod([inputs.sizes[dim] for dim in inputs.dims if dim != "layer"]) > most:
-        inputs = inputs.isel(batch=slice(0, inputs.sizes["batch"] // 2 or 1), shop=slice(0, 1), missing_dims="ignore")
+        longest = max((dim for dim in inputs.dims if dim != "layer"), key=lambda dim: inputs.sizes[dim])
+        largest = "batch" if inputs.sizes["batch"] > 1 else longest
+        inputs = inputs.isel(
+            {largest: slice(0, inputs.sizes[largest] // 2), "shop": slice(0, 1)}, missing_dims="ignore"
+        )
     return inputs, calibration

@@ -134,7 +134,10 @@ def _predicted_case(rng: np.random.Generator, seed: int, most: int) -> Case:
     shape = case.shape[:axis] + case.shape[axis + (len(models) > 1) :]
     for name in case.full:
         if name != "assumptions":
-            parts = [one.full.get(name, np.full(int(np.prod(shape)), np.nan)).reshape(shape) for one in alone]
+            # what only some models tell is empty for the others, but for what the inputs say
+            told = next(one.full[name] for one in alone if name in one.full)
+            absent = told if name == "listed_power" else np.full(told.shape, np.nan)
+            parts = [one.full.get(name, absent).reshape(shape) for one in alone]
             case.full[name] = (np.stack(parts, axis) if len(models) > 1 else parts[0]).reshape(-1)
     kinds = {1: set(), 2: {"two assumptions"}, 3: {"three assumptions"}}[len(models)] | {"predicted", "numpy"}
     if space.sigma is not None:

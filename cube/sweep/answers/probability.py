@@ -10,8 +10,12 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputError
 from roofcube.kernels.pareto.front import non_dominated_by_group
+from roofcube.labels import ASSUMPTIONS
 from roofcube.sweep.contexts.exact import compared_as_stored
+from roofcube.sweep.contexts.stored import StoredContext
 from roofcube.sweep.contexts.streamed import StreamedQuery
+from roofcube.vocabulary import CONFIGURATION
+from roofcube.wording import said_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +35,7 @@ SCALES = {"predicted_throughput": 1.0, "predicted_latency": -1.0, "predicted_ene
 # errors are shared by all points of a configuration, such as its batches and the shops that sell it, and independent
 # between configurations
 SHARED = ("batch",)
+APART = (*CONFIGURATION, ASSUMPTIONS)
 WORDS = {
     "probability_on_front": "probability of being on the front",
     "probability_meets_limits": "probability of meeting every limit",
@@ -53,6 +58,7 @@ def probabilities(
 ) -> dict[str, xr.Variable]:
     """Return both probabilities of points of a stored cube, whose indices along the dims are given."""
     check_intervals(list(context.outputs))
+    assert isinstance(context, StoredContext)  # a sweep is filled first
     bound = context.query(where, objectives=goals, per=per, also=[LOW, HIGH])
     query = bound.query
     if isinstance(query, StreamedQuery):
@@ -67,7 +73,7 @@ def probabilities(
     }
     _check_moving(context, [*(name for name, _ in goals), *where.by_limit])
     deviation = _deviation(columns[LOW], columns[HIGH])
-    configuration = _figures(query.space.sizes, _axes_of_configurations(bound))
+    configuration = _configurations(context, bound, columns)
     group = _figures(query.space.sizes, list(range(query.groups)))
     shares = draw_front(columns, goals, where.by_limit, deviation, configuration, group)
     flat = _flat_points(context, bound, indices)
@@ -102,11 +108,54 @@ def _deviation(low: Array, high: Array) -> Array:
         return np.asarray(np.log(high / low) / (2 * Z_90))
 
 
-def _axes_of_configurations(bound: BoundQuery) -> list[int]:
-    """Return along which axes errors differ: those of the intervals, but for what a configuration shares."""
-    space, outputs = bound.query.space, bound.query.outputs
-    shapes = np.array([space.tables[outputs[name].name].shape for name in (LOW, HIGH)])
-    return [axis for axis, name in enumerate(space.axes) if name not in SHARED and (shapes[:, axis] > 1).any()]
+def _configurations(context: StoredContext, bound: BoundQuery, columns: Mapping[str, Array]) -> Array:
+    """Return for each point the number of what errs with it: its configuration, and own dims that intervals differ by.
+
+    Points of a front, and offers, have these labels along one dim.
+    """
+    space = bound.query.space
+    batches: list[Array] = []
+    own: list[Array] = []
+    configuration: list[Array] = []
+    for axis, dim in enumerate(space.axes):
+        for name, numbers in _labels_along(context, bound, dim).items():
+            shape = [-1 if one == axis else 1 for one in range(len(space.axes))]
+            each = np.broadcast_to(numbers.reshape(shape), space.sizes).reshape(-1)
+            (batches if name in SHARED else configuration if name in APART else own).append(each)
+    for place, each in enumerate(own):
+        others = _numbered([*configuration, *batches, *own[:place], *own[place + 1 :]], each.size)
+        if any(_differs(columns[end], others) for end in (LOW, HIGH)):
+            configuration.append(each)
+    return _numbered(configuration, prod(space.sizes))
+
+
+def _labels_along(context: StoredContext, bound: BoundQuery, dim: str) -> dict[str, Array]:
+    """Return the numbers of the labels along a dim: of other dims, if a configuration lies along it, else its own."""
+    length = bound.length(dim)
+    dims = {*SHARED, *APART, *said_order(context.cube.attrs, context.coords)} - {dim}
+    along = [name for name, one in context.coords.items() if one.dims == (dim,) and name in dims]
+    if dim in APART or not set(along) & set(APART):
+        return {dim: np.arange(length)}
+    places = bound.original(dim, np.arange(length))
+    labels = {name: context.label_arrays[name].astype(str)[places] for name in along}
+    return {name: np.unique(one, return_inverse=True)[1].reshape(-1) for name, one in labels.items()}
+
+
+def _numbered(columns: Sequence[Array], size: int) -> Array:
+    """Return the number of each row among the distinct ones of some columns of whole numbers."""
+    number = np.zeros(size, dtype=np.int64)
+    for column in columns:
+        number = np.unique(number * (int(column.max(initial=0)) + 1) + column, return_inverse=True)[1].reshape(-1)
+    return number
+
+
+def _differs(values: Array, group: Array) -> bool:
+    """Tell whether values differ within a group; those that are missing differ from none."""
+    known = ~np.isnan(values)
+    low, high = np.full(group.max(initial=0) + 1, np.inf), np.full(group.max(initial=0) + 1, -np.inf)
+    np.minimum.at(low, group[known], values[known])
+    np.maximum.at(high, group[known], values[known])
+    return bool((high > low).any())
 
 
 def _flat_points(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Array:

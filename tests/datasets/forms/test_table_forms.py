@@ -134,7 +134,10 @@ def test_text_that_only_looks_like_numbers_stays_text(tmp_path):
         (pd.DataFrame({"a": [1, False]}), r"column 'a', row 1 \(from 0\): got False among numbers"),
         ({"a": [1.0, 10**400]}, r"column 'a', row 1 \(from 0\): got 1000.*, which does not fit a column of Float64"),
         ({"a": [1, -(10**400)]}, r"column 'a', row 1 \(from 0\): got -1000.*, which does not fit a column of Float64"),
-        (pl.LazyFrame({"a": [1]}).with_columns(pl.col("b")), "`rows`: the LazyFrame cannot be read .*collect it first"),
+        (
+            pl.LazyFrame({"a": [1]}).with_columns(pl.col("b")),
+            "`rows`: the LazyFrame cannot be read .*give a DataFrame of it",
+        ),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "`rows`: column 'a' is there twice; keep one"),
     ],
 )

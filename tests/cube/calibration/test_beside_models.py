@@ -1,0 +1,240 @@
+"""A calibration among other models and own labels: what one of them made stands beside none of the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.model.made import without_results
+from roofcube.sweep.low_ends import at_low_ends
+
+SEEN = [(100, 1, 900.0), (100, 4, 2100.0), (100, 8, 2700.0), (50, 1, 1800.0), (50, 4, 5200.0), (50, 8, 7000.0)]
+ENDS = ["predicted_throughput_low", "predicted_throughput_high", "extrapolates"]
+GOALS = {"predicted_throughput": "max", "top1": "max"}
+
+
+def rows_of(platform, factor=1.0, **own):
+    return [
+        {
+            "platform": platform, "topology": "CNV", "precision": "INT8", "pruning_percent": pruning, "batch": batch,
+            "throughput_compute_per_s": factor * rate, **own,
+        }
+        for pruning, batch, rate in SEEN
+    ]  # fmt: skip
+
+
+def board(name, **more):
+    return rc.hypothetical(name=name, peak_compute="2 TOP/s", memory_bandwidth="9 GB/s", **more)
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    boards = [board("Kite", power="4 W"), board("Heron", power="6 W")]
+    return rc.inputs("cifar10", platforms=boards, precision="INT8", batch=[1, 4, 8], pruning=[100, 50])
+
+
+@pytest.fixture(scope="module")
+def calibration(inputs):
+    return rc.calibrate([*rows_of("Kite"), *rows_of("Heron", 1.5)], inputs=inputs)
+
+
+# what models made ----------------------------------------------------------------------------------------------------
+
+
+def test_a_model_takes_the_inputs_of_a_calibrated_cube_and_nothing_that_was_predicted(inputs, calibration):
+    cube = rc.predict(inputs, assumptions=calibration)
+    assert rc.predict(cube).equals(rc.predict(inputs))
+    assert rc.predict(cube, assumptions=[rc.BOUND, calibration]).equals(
+        rc.predict(inputs, assumptions=[rc.BOUND, calibration])
+    )
+    both = rc.predict(inputs, assumptions=[calibration, rc.BOUND])
+    assert rc.predict(both).equals(rc.predict(inputs))
+    best = [rc.Sweep(one).best("predicted_energy") for one in (cube, inputs)]
+    assert best[0].equals(best[1])
+    assert without_results(both).identical(inputs.assign_attrs(both.attrs))
+
+
+def test_own_terms_of_an_earlier_model_do_not_stand_beside_a_new_one(inputs):
+    dear = rc.BOUND.with_term("cost", lambda model: model.power / model.predicted_throughput)
+    assert "cost" in rc.predict(inputs, assumptions=dear)
+    assert "cost" not in rc.predict(rc.predict(inputs, assumptions=dear))
+
+
+def test_variables_of_the_users_own_stay_whatever_their_names(inputs):
+    own = inputs.assign(extrapolates=("platform", [1.0, 2.0], {"long_name": "how far my model extrapolates"}))
+    assert rc.predict(own).extrapolates.values.tolist() == [1.0, 2.0]
+
+
+def test_the_listed_power_stays_beside_the_one_that_is_predicted(inputs, calibration):
+    for models in (calibration, [rc.BOUND, calibration], [calibration, rc.BOUND], [calibration]):
+        cube = rc.predict(inputs, assumptions=models)
+        assert cube.listed_power.dims == ("platform",)
+        assert cube.listed_power.values.tolist() == [4.0, 6.0]
+    assert rc.predict(inputs.drop_vars("power"), assumptions=calibration).get("listed_power") is None
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_watts_of_another_unit_are_found_beside_a_calibrated_cube(inputs, alone):
+    wrong = [{**row, "power_full_w": 4000.0 if place == 0 else None} for place, row in enumerate(rows_of("Kite"))]
+    with pytest.warns(UserWarning, match="the watts of 1 row are left out"):
+        calibration = rc.calibrate(wrong, inputs=inputs)
+    cube = rc.predict(inputs, assumptions=calibration if alone else [rc.PUBLISHED, calibration])
+    assert rc.check(wrong, inputs=cube).filter(rule="power_unit_off").height == 1
+    with pytest.warns(UserWarning, match="the watts of 1 row are left out"):
+        rc.calibrate(wrong, inputs=cube)
+
+
+def test_a_list_of_one_calibration_has_intervals_along_assumptions(inputs, calibration):
+    cube = rc.predict(inputs, assumptions=[calibration])
+    assert all("assumptions" in cube[name].dims for name in ENDS)
+
+
+# where nothing can run -----------------------------------------------------------------------------------------------
+
+
+def test_where_nothing_can_run_there_is_no_interval_and_no_choice_on_its_low_end():
+    boards = [board("Fast", memory_capacity="4 MB"), board("Slow", memory_capacity="1 GB")]
+    inputs = rc.inputs("cifar10", platforms=boards, precision="INT8", batch=[1, 8], pruning=[100, 50])
+    rows = [*rows_of("Fast", 2.0), *rows_of("Slow")]
+    cube = rc.predict(inputs, assumptions=rc.calibrate(rows, inputs=inputs)).sel(pruning=[100])
+    assert (cube.infeasible.sel(platform="Fast") != 0).all()
+    assert all(cube[name].sel(platform="Fast").isnull().all() for name in [*ENDS, "power"])
+    assert int(rc.count(cube, where={ENDS[0]: (1, None)})["count"]) == 2
+    assert rc.pareto(cube, {ENDS[0]: "max", "memory_required": "min"}).platform.values.tolist() == ["Slow"]
+    # a cube that was saved before has ends there
+    before = cube.assign({name: cube[name].fillna(1e9) for name in ENDS[:2]})
+    assert str(rc.best(at_low_ends(before), "predicted_throughput").platform.values) == "Slow"
+
+
+# labels --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["product", "offered"])
+def test_a_batch_of_its_own_for_each_label_is_predicted_at_that_batch(inputs, calibration, layout):
+    if layout == "offered":
+        inputs = rc.as_offered(inputs)
+    dim = "offer" if layout == "offered" else "platform"
+    each = xr.DataArray([1, 8], dims=dim)
+    before = rc.predict(inputs.sel(batch=each), assumptions=calibration)
+    after = rc.predict(inputs, assumptions=calibration).sel(batch=each)
+    for name in ["predicted_throughput", "predicted_latency", "power", *ENDS]:
+        np.testing.assert_array_equal(before[name].values, after[name].transpose(*before[name].dims).values)
+    swept = rc.Sweep(inputs.sel(batch=each), assumptions=calibration, dtype="f8").best("predicted_throughput")
+    assert float(swept.predicted_throughput) == float(after.predicted_throughput.max())
+
+
+def test_rows_of_one_site_say_nothing_sure_of_another(inputs):
+    along = inputs.assign(price=xr.DataArray([1.0, 2.0], dims="site", coords={"site": ["north", "south"]}))
+    calibration = rc.calibrate(rows_of("Kite"), inputs=along.sel(site="north"))
+    here = {"platform": "Kite", "mode": "default", "precision": "INT8", "topology": "CNV", "pruning": 100, "batch": 1}
+    for cut, expected in (("north", 0), ("south", 1), (["south"], [1]), (["north", "south"], [0, 1])):
+        cube = rc.predict(along.sel(site=cut), assumptions=calibration)
+        assert cube.extrapolates.sel(here).values.tolist() == expected
+
+
+def test_a_coordinate_of_the_inputs_replaces_no_table(inputs, calibration):
+    plain = rc.predict(inputs, assumptions=calibration)
+    named = inputs.assign_coords(low=("platform", [7.0, 8.0]), extrapolates=("platform", [0.5, 0.5]))
+    for name in ENDS:
+        np.testing.assert_array_equal(rc.predict(named, assumptions=calibration)[name], plain[name])
+
+
+def test_assumptions_are_no_label_of_the_users_own(inputs):
+    cut = rc.predict(inputs, assumptions=[rc.PUBLISHED, rc.BOUND]).isel(assumptions=0)
+    assert rc.calibrate(rows_of("Kite"), inputs=cut).own_labels == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda one: one.drop_vars("pruning"), "expected a coordinate 'pruning'"),
+        (lambda one: one.drop_vars("peak_compute"), "`peak_compute`: every model needs this variable"),
+        (
+            lambda one: one.isel(precision=0).assign_coords(precision=("platform", ["INT8", "INT4"])),
+            "expected one precision or a dim of them, got one for each platform",
+        ),
+    ],
+)
+def test_what_a_calibration_cannot_tell_is_refused_by_name(inputs, calibration, change, told):
+    with pytest.raises((InvalidDataError, MissingInputError), match=told):
+        rc.predict(change(inputs), assumptions=calibration)
+
+
+def test_a_batch_without_end_is_not_predicted(inputs, calibration):
+    cube = rc.predict(inputs.assign_coords(batch=[1.0, 4.0, np.inf]), assumptions=calibration)
+    assert cube.predicted_throughput.isel(batch=2).isnull().all()
+    assert cube.predicted_throughput.isel(batch=1).notnull().all()
+
+
+def test_tables_and_predict_say_what_they_cannot_take(inputs, calibration):
+    with pytest.raises(InvalidDataError, match="`inputs`: expected a Dataset, got"):
+        calibration.tables({"platform": ["Kite"]})
+    with pytest.raises(InvalidDataError, match="`inputs`: expected none beside a Dataset"):
+        calibration.predict(inputs, inputs=inputs)
+    with pytest.raises(InvalidDataError, match="`measurements`: "):
+        rc.calibrate(inputs.peak_compute)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, np.inf])
+def test_an_initiation_interval_that_is_none_is_refused(inputs, calibration, seconds):
+    row = {**rows_of("Kite")[0], "initiation_interval_s": seconds}
+    with pytest.raises(InvalidDataError, match="row 0, column 'initiation_interval_s': expected seconds above 0"):
+        calibration.predict([row], inputs=inputs)
+
+
+# sweeps and fronts ---------------------------------------------------------------------------------------------------
+
+
+def test_a_store_of_a_calibrated_sweep_holds_its_intervals(inputs, calibration, tmp_path):
+    pytest.importorskip("zarr")
+    cube = rc.predict(inputs, assumptions=calibration)
+    stored = rc.Sweep(inputs, assumptions=calibration, dtype="f8").to_zarr(tmp_path / "sweep.zarr")
+    assert set(stored.data_vars) == set(cube.data_vars)
+    for name in ENDS:
+        np.testing.assert_array_equal(stored[name].transpose(*cube[name].dims).values, cube[name].values)
+
+
+def test_a_swept_winner_is_explained_with_the_interval_of_its_own_prediction():
+    inputs = rc.inputs("cifar10", platforms=board("Kite", peak_scaling="bits"), precision=["INT4", "INT8", "FP32"])
+    calibration = rc.calibrate(rows_of("Kite"), inputs=inputs.sel(precision=["INT8"]))
+    where = {"precision": ["FP32"], "batch": [1]}
+    swept, stored = (
+        rc.explain(one, "predicted_throughput", where=where).winner
+        for one in (
+            rc.Sweep(inputs, assumptions=calibration, dtype="f8"),
+            rc.predict(inputs, assumptions=calibration),
+        )
+    )
+    for name in ("predicted_throughput", *ENDS[:2]):
+        assert float(swept[name]) == float(stored[name])
+
+
+@pytest.mark.parametrize("change", ["front", "stacked", "where", "offered"])
+def test_a_configuration_errs_alike_however_its_labels_are_laid_out(inputs, calibration, change):
+    shops = xr.DataArray([1.0, 1.0], dims="shop", coords={"shop": ["north", "south"]})
+    cube = rc.predict(inputs, assumptions=calibration).drop_dims("layer").assign(price=shops)
+    goals = {"predicted_throughput": "max", "predicted_latency": "min", "price": "min"}
+    plain = rc.pareto(cube, goals, probability=True, ties="all")
+    assert ((plain.probability_on_front > 0.02) & (plain.probability_on_front < 0.98)).any()
+    other = {
+        "front": lambda: rc.pareto(cube, goals, epsilon=10.0, ties="all"),
+        "stacked": lambda: cube.stack(point=["platform", "pruning", "batch"]),
+        "where": lambda: cube.where(cube.price < 5),
+        "offered": lambda: rc.as_offered(cube),
+    }[change]()
+    found = rc.pareto(other, goals, probability=True, ties="all")
+    labels = ["platform", "pruning", "batch", "shop"]
+    key = [sorted(zip(*(one[name].values.tolist() for name in labels), strict=True)) for one in (plain, found)]
+    assert key[0] == key[1]
+    # other draws, the same chances
+    order = [np.lexsort([one[name].values.astype(str) for name in labels]) for one in (plain, found)]
+    chances = [one.probability_on_front.values[at] for one, at in zip((plain, found), order, strict=True)]
+    np.testing.assert_allclose(chances[0], chances[1], atol=0.12)
+
+
+def test_inputs_cut_to_one_platform_have_a_layout_of_offers():
+    offered = rc.as_offered(rc.inputs("cifar10").sel(platform="TX2"))
+    assert offered.mode_rank.dims == ("offer",)
