@@ -26,6 +26,7 @@ __all__ = ["comparison"]
 
 CALIBRATED = ("calibrated", "low", "high")
 KEPT = ("measured_throughput", "n_rows", "quality", "source_row")
+PLACED = (*tables.TOGGLED, "configuration", "place", "y")
 SHOWN = ("measured_throughput", "published", "bound", *CALIBRATED)
 UPRIGHT = float(np.pi / 2)
 ROOFLINE = "published roofline"
@@ -92,7 +93,7 @@ def comparison(
     one = one[[name for name in KEPT if name in one]].assign(models)
     names = [name for name in SHOWN if name in one]
     at_best = tables.at_best_batch(one, "measured_throughput")
-    table = tables.records(at_best, names, known="measured_throughput", bare=True)
+    table = tables.records(at_best, names, known="measured_throughput")
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
     table, rows, left_out = by_configuration(at_best, table, -table["measured_throughput"])
     return _comparison_figure(one, table, rows, (label, _model_words(cube)), left_out)
@@ -108,19 +109,17 @@ def _model_words(cube: xr.Dataset) -> str:
 
 def _throughput_by_model(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     """Take the published, bound and calibrated throughput out of a cube, as far as it has them."""
-    predicted, low = cube["predicted_throughput"], cube.get("predicted_throughput_low")
+    arrays: list[Any] = [cube.get(f"predicted_throughput{end}") for end in ("", "_low", "_high")]
+    predicted, low, _ = arrays
     if "assumptions" not in predicted.dims:
-        is_bound = cube.attrs.get("assumptions") == BOUND.label
-        name = "calibrated" if low is not None else "bound" if is_bound else "published"
-        models = {name: predicted}
-        return models if low is None else {**models, "low": low, "high": cube["predicted_throughput_high"]}
+        name = "bound" if cube.attrs.get("assumptions") == BOUND.label else "published"
+        return {name: predicted} if low is None else dict(zip(CALIBRATED, arrays, strict=True))
     labels = cube["assumptions"].values.tolist()
     models = {name: predicted.sel(assumptions=name, drop=True) for name in ("published", "bound") if name in labels}
     if low is None:
         return models
-    arrays, place = (predicted, low, cube["predicted_throughput_high"]), tables.model_with(low)
-    taken = {name: array.isel(assumptions=place, drop=True) for name, array in zip(CALIBRATED, arrays, strict=True)}
-    return {**models, **taken}
+    taken = [array.isel(assumptions=tables.model_with(low), drop=True) for array in arrays]
+    return models | dict(zip(CALIBRATED, taken, strict=True))
 
 
 def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
@@ -153,16 +152,15 @@ def _comparison_figure(
     spoken = {"published": "published" if model == ROOFLINE else "predicted"}
     tooltip = {spoken.get(name, name): f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
-    few = tables.only(data, "platform", "precision", "topology", "configuration", "place", "y")
 
     def dots(column: str, **looks: Any) -> Any:
-        columns = {**few, column: data[column], f"{column}_text": data[f"{column}_text"]}
-        told = {spoken.get(column, column): f"@{column}_text"}
+        columns = tables.only(data, *PLACED, column, f"{column}_text")
+        told = tables.only(tooltip, spoken.get(column, column))
         return points(columns, column, "y", name=f"comparison.{column}", tooltip=told, **looks)
 
     note = {"x": "edge", "y": "y", "text": "note", "text_align": "right", "background_fill_color": style.SURFACE}
     parts = [
-        bars({**few, "low": data["low"], "high": data["high"]}, "low", "high", 0.66, name="comparison.band",
+        bars(tables.only(data, *PLACED, "low", "high"), "low", "high", 0.66, name="comparison.band",
              color=style.CALIBRATED, alpha=0.28, line_color=None),
         dots("bound", marker="dash", angle=90, size=15, color=style.MUTED, line_width=1.5),
         dots("published", marker="circle", size=9, color=style.PREDICTED),
@@ -177,13 +175,11 @@ def _comparison_figure(
 
 def _comparison_columns(table: tables.Columns, unit: str) -> dict[str, Any]:
     data = fields(table, "flags", "source")
-    data["measured"] = table["measured_throughput"]
-    data.update({name: table[name] for name in SHOWN[1:]})
+    data |= {"measured": table["measured_throughput"], **tables.only(table, *SHOWN[1:])}
     data["measured_text"] = tables.value_text(data["measured"], unit)
-    data.update({f"{name}_text": _prediction_texts(table, name, unit) for name in ("published", "bound", "calibrated")})
-    span = zip(
-        data["calibrated_text"], tables.value_text(table["low"], ""), tables.value_text(table["high"], ""), strict=True
-    )
+    data |= {f"{name}_text": _prediction_texts(table, name, unit) for name in ("published", "bound", "calibrated")}
+    ends = (tables.value_text(table[end], "") for end in ("low", "high"))
+    span = zip(data["calibrated_text"], *ends, strict=True)
     data["calibrated_text"] = [f"{text}, interval {low} to {high}" for text, low, high in span]
     errors = [_off(ratio) for ratio in table["calibrated"] / table["measured_throughput"]]
     data["note"] = [f"outside, {text}" if out else text for text, out in zip(errors, _outside(table), strict=True)]
@@ -204,11 +200,10 @@ def _off(ratio: float, before: str = "") -> str:
     return before + ("0.0 %" if said[1:] == "0.0 %" else said)
 
 
-def _outside(table: tables.Columns) -> np.ndarray[Any, Any]:
+def _outside(table: tables.Columns) -> tables.Array:
     """Return the rows whose measurement is not in the interval."""
     rate = table["measured_throughput"]
-    outside: np.ndarray[Any, Any] = (rate < table["low"]) | (rate > table["high"])
-    return outside
+    return np.asarray((rate < table["low"]) | (rate > table["high"]))
 
 
 def _entries(table: tables.Columns, label: str, model: str) -> dict[str, dict[str, Any]]:
@@ -229,17 +224,11 @@ def _title_and_lines(table: tables.Columns, believed: tables.Columns, label: str
     title = f"{sentence(label)} predictions are off by {percent(off['calibrated'])} in the median"
     if np.isfinite(off["published"]):
         title += f", the {model} by {percent(off['published'])}"
-    known, banded = np.isfinite(table["calibrated"]), np.isfinite(table["low"])
-    lines = [
-        "measured at the best batch, accelerator alone; column at the right: error of the calibrated prediction",
-        (
-            f"{int((banded & ~_outside(table)).sum())} of {int(banded.sum())} measurements lie within the interval; "
-            "boxed cross = in doubt, reason in the tooltip"
-        ),
-    ]
-    if not known.all():
-        lines[-1] += f"; {int((~known).sum())} without a calibrated prediction"
-    return title, lines
+    banded, unknown = np.isfinite(table["low"]), int((~np.isfinite(table["calibrated"])).sum())
+    how = "measured at the best batch, accelerator alone; column at the right: error of the calibrated prediction"
+    inside = f"{int((banded & ~_outside(table)).sum())} of {int(banded.sum())} measurements lie within the interval"
+    lost = f"; {unknown} without a calibrated prediction" if unknown else ""
+    return title, [how, f"{inside}; {style.BOXED}{lost}"]
 
 
 def _median_error(table: tables.Columns, name: str) -> float:

@@ -80,28 +80,25 @@ def histogram(
     described = cube if isinstance(cube, xr.Dataset) else answer.assign({variable: ((), 0, answer["bin_low"].attrs)})
     words = tables.long_name(described, variable)
     factor, unit = tables.scale_of(described, variable)
-    data: dict[str, Any] = {
-        "count": count,
-        "zero": np.zeros(count.size),
-        "count_text": [with_thousands(int(one)) for one in count],
-    }
     if "meaning" in answer.coords:
         names = [str(one).replace("_", " ") for one in answer["meaning"].values]
         low, high = np.arange(count.size) - 0.4, np.arange(count.size) + 0.4
         x = Axis(words, (-0.6, count.size - 0.4), ticks=tuple(enumerate(names)), grid=False)
-        data["configuration"] = names
     else:
         low, high = (answer[name].values.astype("f8") * factor for name in ("bin_low", "bin_high"))
         x = Axis(axis_label(words, unit, log=log), (float(low[0]), float(high[-1])), log=log)
-        data["configuration"] = tables.range_texts(low, high, unit)
-    data |= {"low": low, "high": high}
+        names = tables.range_texts(low, high, unit).tolist()
+    data = {
+        "count": count, "zero": np.zeros(count.size), "count_text": [with_thousands(int(one)) for one in count],
+        "configuration": names, "low": low, "high": high,
+    }  # fmt: skip
     bar = rectangles(data, ("low", "zero", "high", "count"), name="histogram.bars", tooltip={"points": "@count_text"},
                      color=style.PREDICTED if "predicted" in variable else style.MEASURED if "measured" in variable
                      else style.PEAK, line_color=style.SURFACE, line_width=0.5)  # fmt: skip
     if not count.any():
         msg = f"`{variable}`: the figure histogram needs a value and there is none; pass a cube where it is known"
         raise MissingInputError(msg + (", or relax the limits" if where is not None else ""))
-    most, total = tables.holders(data["configuration"], count, count.max()), with_thousands(int(count.sum()))
+    most, total = tables.holders(names, count, count.max()), with_thousands(int(count.sum()))
     title = f"Most frequent of {total}: {most} ({percent(count.max() / max(count.sum(), 1.0))})"
     y = Axis("points", (0.0, float(max(count.max(), 1.0)) * 1.06))
     notes = "" if where is None else "within the limits given"
@@ -174,7 +171,7 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
         return _against_measured(cube, variable, other)
     names = [variable, low, high]
     small = tables.at_best_batch(cube[names], variable)
-    table = tables.records(small, names, known=names, bare=True)
+    table = tables.records(small, names)
     more = -1.0 if sense_of(variable, cube[variable].attrs) == "max" else 1.0
     wide = float(np.median(table[high] / table[low]))
     table, rows, few = by_configuration(small, table, more * table[variable])
@@ -206,15 +203,14 @@ def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Datase
 
 
 def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
-    names = [variable, f"{variable}_low", f"{variable}_high"]
-    table = tables.records(cube, [*names, other], known=[*names, other], bare=True)
-    table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
+    low, high = f"{variable}_low", f"{variable}_high"
+    table = tables.ranked(cube, tables.records(cube, [variable, low, high, other]))
     unit = tables.scale_of(cube, variable)[1]
-    every = np.concatenate([table[one] for one in (*names, other)])
+    every = np.concatenate([table[one] for one in (variable, low, high, other)])
     x, y = (axis_of(cube, variable, words, every) for words in ("measured", "predicted"))
     ends = np.array(x.bounds)
-    inside = (table[other] >= table[names[1]]) & (table[other] <= table[names[2]])
-    table["inside"] = np.where(inside, INSIDE, "outside").astype(object)
+    inside = (table[other] >= table[low]) & (table[other] <= table[high])
+    table |= {"inside": np.where(inside, INSIDE, "outside").astype(object), "low": table[low], "high": table[high]}
     drawn, shade, marked = marks(
         cube,
         table,
@@ -222,18 +218,14 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
         (x, y),
         name="intervals.points",
         doubtful=~inside,
-        also=lambda rows: {
-            "interval_text": tables.range_texts(rows[names[1]], rows[names[2]], unit),
-            "inside": rows["inside"],
-            "low": rows[names[1]],
-            "high": rows[names[2]],
-        },
+        also=lambda rows: {"interval_text": tables.range_texts(rows["low"], rows["high"], unit),
+                           **tables.only(rows, "inside", "low", "high")},
         worth=lambda: extreme_rows(table, table[variable] / table[other], table[other] / table[variable]),
         worth_are="those of each platform that are furthest off",
         tooltip={"predicted": ("y", unit), "interval": "@interval_text", "measured": ("x", unit),
                  "measured is": "@inside", "flags": "@flags", "model": tables.model_text(cube)},
     )  # fmt: skip
-    span = tables.only(marked, "low", "high", "colour", "platform", "precision", "topology", "x") | {"x1": marked["x"]}
+    span = tables.only(marked, "low", "high", "colour", *tables.TOGGLED, "x") | {"x1": marked["x"]}
     parts = [
         *drawn[:-1],
         curve(ends, ends, name="intervals.equal", color=style.MUTED, line_dash="dashed"),
@@ -282,7 +274,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     """
     variables = _chosen_axes(cube, names)
     cube = tables.require(cube, variables, figure="parallel")
-    table = tables.records(cube, variables, known=variables, bare=True)
+    table = tables.records(cube, variables)
     own = tables.own_dims(cube, table)
     chosen = list(names) or [*(dim for dim in (*DIMS, *own) if tables.several(table, dim)), *variables]
     if len(chosen) < 2 or not set(chosen) <= set(table):
@@ -308,45 +300,40 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         "colour": colours_of(cube, table["platform"])[order],
         "alpha": (np.where(doubtful, 0.25, 0.6) / max(1.0, count / CROWDED) ** 0.5)[order],
     }  # fmt: skip
-    data |= tables.taken(tables.only(table, "platform", "precision", "topology", "configuration", "flags"), order)
+    data |= tables.taken(tables.only(table, *tables.TOGGLED, "configuration", "flags"), order)
     tooltip = {}
     units = [tables.scale_of(cube, one)[1] if one in variables else "" for one in chosen]
     for one, unit in zip(chosen, units, strict=True):
         numbers = one in variables and one not in flags
         texts = tables.value_text(table[one], unit) if numbers else tables.label_texts(cube, one, table[one])
         data[f"{one}_text"], tooltip[one.replace("_", " ")] = np.asarray(texts, dtype=object)[order], f"@{{{one}_text}}"
-    lines = segments(data, ("x0", "y0", "x1", "y1"), name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
+    lines = segments(data, name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
                      line_color="colour", alpha="alpha", line_width=1.4)  # fmt: skip
     named = {name: np.concatenate([np.asarray(mark[name]) for mark in marks]) for name in ("y", "text")}
     at = np.repeat(np.arange(len(chosen), dtype="f8"), [len(mark["y"]) for mark in marks])
     halo = {"background_fill_color": style.SURFACE, "background_fill_alpha": 0.8}
     label = {"x": "x", "y": "y", "text": "text", "x_offset": 6, **halo}
-    ticks = points(
-        {"x": at, **named}, "x", "y", name="parallel.ticks", marker="dash", size=8, color=style.INK, texts=[label]
-    )
+    named |= {"x": at}
+    ticks = points(named, "x", "y", name="parallel.ticks", marker="dash", size=8, color=style.INK, texts=[label])
     uprights = {"x": np.arange(len(chosen), dtype="f8"), "low": np.zeros(len(chosen)), "high": np.ones(len(chosen))}
     uprights["x1"] = uprights["x"]
     frame = segments(uprights, ("x", "low", "x1", "high"), name="parallel.axes", color=style.MUTED, line_width=1)
-    heads = [
-        "\n".join([*one.split("_"), *([f"({unit})"] if unit else [])]) for one, unit in zip(chosen, units, strict=True)
-    ]
+    heads = [one.replace("_", "\n") + f"\n({unit})" * bool(unit) for one, unit in zip(chosen, units, strict=True)]
     part = f", {with_thousands(count)} of them drawn" if count < size else ""
-    looks = platform_key(mark_columns(cube, table, (variables[0], variables[0]), doubtful, size=8))
+    key = platform_key(mark_columns(cube, table, (variables[0], variables[0]), doubtful, size=8))
     x = Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=tuple(enumerate(heads)), at_top=True, grid=False)
     y = Axis(bounds=(-0.05, 1.05), shown=False, grid=False)
     title = f"{counted(size, 'cell')}{part}: up is better on the axes of values"
     notes = "a line is a cell, coloured by platform; pale = flagged, reason in the tooltip"
-    return plane([frame, lines, ticks], name="parallel", x=x, y=y, title=title, notes=notes, key=looks, height=560)
+    return plane([frame, lines, ticks], name="parallel", x=x, y=y, title=title, notes=notes, key=key)
 
 
 def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
     """Return the variables among names, or those that judge a cube."""
     dims = {*DIMS, *map(str, getattr(cube, "dims", ())), *(str(one) for one in getattr(cube, "coords", ()))}
     if names:
-        variables = [one for one in names if one not in dims]
-        return variables or [
-            "measured_throughput" if "measured_throughput" in getattr(cube, "variables", ()) else "predicted_throughput"
-        ]
+        kind = "measured" if "measured_throughput" in getattr(cube, "variables", ()) else "predicted"
+        return [one for one in names if one not in dims] or [f"{kind}_throughput"]
     kind = tables.observed(cube, "compute", "throughput")[1]
     chosen = {
         "measured": ["measured_throughput", "measured_latency", tables.accuracy_of(cube), "energy_per_input"],
@@ -356,7 +343,7 @@ def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
     return [one for one in chosen if one in outputs or tables.has_value(cube, one)] or chosen[:1]
 
 
-def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[tables.Array, dict[str, Any]]:
     """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
     column, given = table[name], np.atleast_1d(cube[name].values) if name in cube.coords else None
     if column.dtype.kind in "mM":
@@ -364,21 +351,18 @@ def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[An
         given = None if given is None else np.array(tables.label_texts(cube, name, given), dtype=object)
     if name in DIMS or column.dtype.kind not in "fiu" or name in cube.coords:
         found = set(column.tolist())
-        labels = [one for one in given.tolist() if one in found] if given is not None else sorted(found)
-        labels = list(dict.fromkeys(labels))
+        order = sorted(found) if given is None else dict.fromkeys(given.tolist())
+        labels = [one for one in order if one in found]
         at = {label: 1.0 - place / max(len(labels) - 1, 1) for place, label in enumerate(labels)}
         shown = labels[:: -(-len(labels) // 25)]
         texts = zip(tables.label_texts(cube, name, shown), shown, strict=True)
         ticks = {"y": [at[one] for one in shown], "text": [text or str(one) for text, one in texts]}
         return np.array([at[one] for one in column.tolist()]), ticks
     log = bool((column > 0).all()) and float(column.max()) > 20 * float(column.min())
-    scale = np.log10 if log else np.asarray
     low, high = float(column.min()), float(column.max())
     values = style.decades(low, high) if log else np.linspace(low, high, 5).tolist() if high > low else [low]
 
-    def share(value: Any) -> Any:
-        part = (scale(value) - scale(low)) / (scale(high) - scale(low)) if high > low else 0.5 + 0.0 * value
-        return 1.0 - part if sense_of(name, cube[name].attrs) == "min" else part
-
-    ticks = {"y": [float(share(one)) for one in values], "text": [short(one) for one in values]}
-    return np.asarray(share(column)), ticks
+    both = [np.asarray(one, dtype="f8") for one in (column, values)]
+    both = [style.share(one, (low, high), log=log) if high > low else 0.5 + 0.0 * one for one in both]
+    places, level = (1.0 - one if sense_of(name, cube[name].attrs) == "min" else one for one in both)
+    return places, {"y": level.tolist(), "text": [short(one) for one in values]}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["boxes", "latency_throughput"]
 
 ROW = 24  # pixels a box takes
+SPLIT = ("topology", "pruning")  # dims that boxes of a platform are told apart by
 QUARTILES = {"low": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "high": 1.0}
 
 
@@ -53,15 +54,14 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     'latency_throughput'
     """
     names, kind = tables.observed(cube, scope, "throughput", "latency")
-    throughput, latency = names["throughput"], names["latency"]
+    throughput, latency = names.values()
     cube = tables.require(cube, (throughput, latency), figure="latency_throughput", measurements=measurements)
-    table = tables.records(cube, [throughput, latency], known=(throughput, latency), bare=True)
-    table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
+    table = tables.ranked(cube, tables.records(cube, [throughput, latency]))
     pair, unit = (latency, throughput), tables.rate_unit(cube)
     x = Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True)
     y = Axis(f"throughput ({unit}, log scale)", style.log_bounds(table[throughput]), log=True)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
-    lines: dict[str, Any] = {"lines": _lines_by_batch(cube, table, pair)} if len(table[latency]) <= MANY else {}
+    lines = _lines_by_batch(cube, table, pair) if len(table[latency]) <= MANY else {}
     drawn, shade, marked = marks(
         cube,
         table,
@@ -71,12 +71,10 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         doubtful=tables.doubts(cube, table["quality"], pair),
         worth=lambda: extreme_rows(table, table[throughput], -table[latency]),
         tooltip={"throughput": ("y", unit), "latency": ("x", "ms"), "flags": "@flags", "source": source},
-        **lines,
+        lines=lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    title = _fastest(
-        tables.believed(cube, table, pair), throughput, latency, unit, "" if kind == "measured" else "predicted "
-    )
+    title = _fastest(tables.believed(cube, table, pair), pair, unit, "" if kind == "measured" else "predicted ")
     notes, key = [note, shade], platform_key(marked)
     return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
 
@@ -89,18 +87,18 @@ def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, st
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
     first = tables.taken(table, [rows[0] for rows in ordered])
     return {
-        **tables.only(first, "platform", "precision", "topology"),
+        **tables.only(first, *tables.TOGGLED),
         "colour": colours_of(cube, first["platform"]),
         **{letter: [table[name][rows] for rows in ordered] for letter, name in zip("xy", pair, strict=True)},
     }
 
 
-def _fastest(table: tables.Columns, throughput: str, latency: str, unit: str, kind: str) -> str:
-    most, least = float(table[throughput].max()), float(table[latency].min())
-    first, soonest = (tables.holders(table["platform"], table[n], v) for n, v in ((throughput, most), (latency, least)))
+def _fastest(table: tables.Columns, pair: tuple[str, str], unit: str, kind: str) -> str:
+    latency, rate, platforms = table[pair[0]], table[pair[1]], table["platform"]
+    first, soonest = tables.holders(platforms, rate, rate.max()), tables.holders(platforms, latency, latency.min())
     return (
-        f"Highest {kind}throughput {with_unit(most, unit)} ({first}), "
-        f"shortest {kind}latency {quantity(1e-3 * least, 's')} ({soonest})"
+        f"Highest {kind}throughput {with_unit(float(rate.max()), unit)} ({first}), "
+        f"shortest {kind}latency {quantity(1e-3 * float(latency.min()), 's')} ({soonest})"
     )
 
 
@@ -143,17 +141,14 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     quartiles = {what: _quartiles(cube, variable) for what, variable in names.items()}
     left_out = sum(lost for *_, lost in quartiles.values())
     by_quantity = {what: table for what, (table, *_) in quartiles.items()}
-    by = [*dict.fromkeys(dim for _, dims, *_ in quartiles.values() for dim in dims)]
-    over = [*dict.fromkeys(dim for *_, dims, _ in quartiles.values() for dim in dims)]
+    differ = dict.fromkeys(dim for _, dims, _ in quartiles.values() for dim in dims)
+    by = ["platform", *(dim for dim in differ if dim in SPLIT)]
+    over = [dim for dim in differ if dim not in by]
     found = list(dict.fromkeys(row for table in by_quantity.values() for row in table["row"]))
     first = by_quantity.get("throughput", by_quantity[next(iter(names))])
     fastest = dict(zip(first["row"], -first["median"], strict=True))
     kept, few = few_rows([platform for platform, _ in found], np.array([fastest.get(row, np.inf) for row in found]))
     found = [found[place] for place in kept]
-    shown = set(found)
-    by_quantity = {
-        what: tables.taken(table, [row in shown for row in table["row"]]) for what, table in by_quantity.items()
-    }
     order = tables.labels_in_order(cube, "platform", {platform for platform, _ in found})
     rows = Rows(sorted(found, key=lambda row: order.index(row[0])), gap=0.5)
     letters = [max(len(row[place]) for row in found) for place in (0, 1)]
@@ -167,7 +162,8 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     for place, (what, variable) in enumerate(names.items()):
         looks = {"width": width + spare * (place == 0), "shown": place == 0}
         note = "; ".join(notes[place:] if place == len(names) - 1 else notes[place : place + 1])
-        panels.append(_box_panel(cube, by_quantity[what], what, variable, rows, notes=note, **looks))
+        table = tables.taken(by_quantity[what], [row in rows.places for row in by_quantity[what]["row"]])
+        panels.append(_box_panel(cube, table, what, variable, rows, notes=note, **looks))
     what = sentence(listed(list(names)))
     words = listed(["network" if dim == "topology" else dim for dim in by])
     head = f"{what} by {words} ({tables.how_text(kind, scope, cube)})"
@@ -175,23 +171,21 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     return layout(panels, name="boxes", columns=len(panels), title=head)
 
 
-def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[str], list[str], int]:
-    """Return the rows of a panel, the dims that tell them apart, those that a box is over, and how many cells go."""
-    every_cell = tables.records(cube, [variable], bare=True)
+def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[str], int]:
+    """Return the rows of a panel, the dims along which its cells differ, and how many of them go."""
+    every_cell = tables.records(cube, [variable])
     table = tables.believed(cube, every_cell, [variable])
     lost = len(every_cell[variable]) - len(table[variable])
-    every = [dim for dim in (*DIMS, *tables.own_dims(cube, table)) if tables.several(table, dim)]
-    shown = [name for name in ("topology", "pruning") if name in table]
-    labels = tables.labels_of(cube, table, shown, shown=shown)
-    groups = tables.rows_by_labels(table, ["platform", *shown])
+    differ = [dim for dim in (*DIMS, *tables.own_dims(cube, table)) if tables.several(table, dim)]
+    labels = tables.labels_of(cube, table, SPLIT)
+    groups = tables.rows_by_labels(table, ["platform", *tables.only(table, *SPLIT)])
     first = np.array([rows[0] for rows in groups.values()])
     spread = np.array([np.quantile(table[variable][rows], list(QUARTILES.values())) for rows in groups.values()])
     columns = {"platform": table["platform"][first], "rows": np.array([len(rows) for rows in groups.values()])}
     columns |= {name: spread[:, place] for place, name in enumerate(QUARTILES)}
     rows = np.empty(len(first), dtype=object)
     rows[:] = row_pairs(columns, labels[first])
-    by = ["platform", *(dim for dim in every if dim in shown)]
-    return {**columns, "row": rows}, by, [dim for dim in every if dim not in by], lost
+    return {**columns, "row": rows}, differ, lost
 
 
 def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, **looks: Any) -> Any:

@@ -139,32 +139,31 @@ def _trade_off(
         cube = tables.require(cube, pair, figure=name, measurements=measurements)
         senses, size = senses_of(cube, wanted), int((cube[x] * cube[y]).notnull().sum())
         best = _front_over_used_dims(cube, senses)
-    table = tables.records(best if alone else cube, pair, known=pair, bare=True)
-    table = tables.sorted_rows(table, table[x] if alone else tables.ranks(cube, table, "platform"))
+    table = tables.records(best if alone else cube, pair)
+    table = tables.taken(table, np.argsort(table[x], kind="stable")) if alone else tables.ranked(cube, table)
     axes = _pair_of_axes(cube, pair, (table[x], table[y]))
     colour = style.MUTED if alone else style.INK
     stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=f"{name}.points")
     looks: dict[str, Any] = {
         "name": f"{name}.points",
         "doubtful": tables.doubts(cube, table["quality"], pair),
-        "worth": lambda: _worth_a_mark(table, best, x, y, cube, senses),
+        "worth": lambda: _worth_a_mark(cube, table, best, senses),
         "marker_size": 10.4 if alone else 8,
         "tooltip": _tooltip(cube, x, y),
     }
-    if alone:
-        dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(cube, table))
-        texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
-        table["label"] = np.array(place_labels(table[x], table[y], texts, axes, room), dtype=object)
-        text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
-        looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
-    drawn, shade, marked = marks(cube, table, pair, axes, **looks)
     count = best.sizes[tables.POINT]
     if alone:
         title = f"The front of {counted(size, 'point')} has {_places_text(table, x, y)}: {_ends(best)}"
         note = f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"
+        dims = [dim for dim in (*CONFIGURATION, *tables.own_dims(cube, table)) if tables.several(table, dim)]
+        texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
+        table["label"] = np.array(place_labels(table[x], table[y], texts, axes, room), dtype=object)
+        text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
+        looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
     else:
         title = f"{count} of {counted(size, 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
         note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
+    drawn, shade, marked = marks(cube, table, pair, axes, **looks)
     parts, key = [*drawn[:-1], stairs, drawn[-1]], platform_key(marked)
     return plane(parts, name=name, x=axes[0], y=axes[1], title=title, notes=[note, shade], key=key, height=HEIGHT)
 
@@ -210,8 +209,8 @@ def _short(name: str) -> str:
 
 
 def _ends(best: xr.Dataset) -> str:
-    names = list(dict.fromkeys(np.atleast_1d(best["platform"].values).tolist())) if "platform" in best.coords else []
-    names = [str(name) for name in names]
+    platforms = np.atleast_1d(best["platform"].values) if "platform" in best.coords else ()
+    names = list(dict.fromkeys(map(str, platforms)))
     return ", ".join(names[:6]) + (f" and {len(names) - 6} others" if len(names) > 6 else "")
 
 
@@ -221,13 +220,13 @@ def _pair_of_axes(cube: xr.Dataset, pair: Sequence[str], values: Sequence[Any]) 
 
 
 def _worth_a_mark(
-    table: tables.Columns, best: xr.Dataset, x: str, y: str, cube: xr.Dataset, senses: Mapping[str, Sense]
-) -> np.ndarray[Any, Any]:
+    cube: xr.Dataset, table: tables.Columns, best: xr.Dataset, senses: Mapping[str, Sense]
+) -> tables.Array:
     """Return the rows that keep a mark of their own among very many: the front, and the best of each platform."""
-    ends = (np.asarray(best[name].values, dtype="f8") * tables.scale_of(cube, name)[0] for name in (x, y))
-    on_front = np.isin(table[x] + 1j * table[y], np.add(next(ends), 1j * next(ends)))
-    marked: np.ndarray[Any, Any] = on_front | extreme_rows(table, *(_sign(senses[one]) * table[one] for one in (x, y)))
-    return marked
+    x, y = _in_shown_units(cube, best, senses)
+    across, up = (table[one] for one in senses)
+    ends = extreme_rows(table, *(_sign(sense) * table[one] for one, sense in senses.items()))
+    return np.isin(across + 1j * up, x + 1j * y) | ends
 
 
 def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
@@ -236,11 +235,16 @@ def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
     return {**values, "flags": "@flags", "source": source}
 
 
+def _in_shown_units(cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense]) -> list[tables.Array]:
+    """Return the objectives of the points of a front."""
+    return [np.asarray(best[one].values, dtype="f8") * tables.scale_of(cube, one)[0] for one in senses]
+
+
 def _staircase(
     cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: str
 ) -> Any:
     """Make the staircase of the front of `marks` in the units shown, horizontal objective first."""
-    x, y = (np.asarray(best[one].values, dtype="f8") * tables.scale_of(cube, one)[0] for one in senses)
+    x, y = _in_shown_units(cube, best, senses)
     tag = {"front_of": marks, "signs": [_sign(sense) for sense in senses.values()]}
     return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=[tag], color=colour)
 
@@ -288,18 +292,17 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
         blank = xr.full_like(cube["predicted_throughput"], np.nan)
         cube = cube.assign({throughput: blank, "measured_top1": blank})
     best = _best_batch(cube, throughput, accuracy)
-    predicted = tables.records(best["predicted"], POSSIBLE, known=POSSIBLE, bare=True)
+    predicted = tables.records(best["predicted"], POSSIBLE)
     pair = (throughput, accuracy)
     senses: dict[str, dict[str, Sense]] = {"predicted": dict.fromkeys(POSSIBLE, "max")}
     senses |= {"measured": dict.fromkeys(pair, "max")} if both else {}
     fronts = {kind: front_of(best[kind], more, ties="all") for kind, more in senses.items()}
-    measured = tables.records(best["measured"], pair, known=pair) if both else {
-        **{name: column[:0] for name, column in predicted.items()}, **dict.fromkeys(pair, np.zeros(0))
-    }  # fmt: skip
+    none = {**tables.taken(predicted, slice(0)), **dict.fromkeys(pair, np.zeros(0))}
+    measured = tables.told(best["measured"], tables.records(best["measured"], pair)) if both else none
     left, right = _match(predicted, measured, tables.own_dims(cube, predicted))
     total, crowd = len(predicted["top1"]), ""
     if total > MANY:
-        mask = _worth_a_mark(predicted, fronts["predicted"], *POSSIBLE, cube, senses["predicted"])
+        mask = _worth_a_mark(cube, predicted, fronts["predicted"], senses["predicted"])
         mask[left] = True
         predicted, left = tables.taken(predicted, mask), np.cumsum(mask)[left] - 1
         crowd = f"{with_thousands(int(mask.sum()))} of {with_thousands(total)} predictions are drawn: those measured, "
@@ -314,10 +317,9 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     ratio = np.full(len(doubtful), np.nan)
     ratio[right] = found["x"][right] / circles["x"][left]
     found |= tables.only(measured, "flags", "source") | {"ratio": [percent(one) for one in ratio]}
-    links = tables.taken(tables.only(found, "platform", "precision", "topology", "match"), right)
+    links = tables.taken(tables.only(found, *tables.TOGGLED, "match"), right)
     links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": found["x"][right], "y1": found["y"][right]}
-    parts = [segments(links, ("x0", "y0", "x1", "y1"), name="overlap.links",
-                      color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
+    parts = [segments(links, name="overlap.links", color=style.MUTED, alpha=0.45, line_width=1)]
     for kind, stairs in fronts.items():
         looks = {"colour": style.PREDICTED if kind == "predicted" else style.MEASURED, "marks": f"overlap.{kind}"}
         parts.append(_staircase(cube, stairs, senses[kind], name=f"overlap.{kind}_front", **looks))
@@ -343,26 +345,24 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
 
 def _best_batch(cube: xr.Dataset, throughput: str, accuracy: str) -> dict[str, xr.Dataset]:
     """Take predictions and measured throughput at the best batch of each configuration, and of each own label."""
-    names = [name for name in (throughput, accuracy, "quality", "source_row") if name in cube]
+    wide, names = {}, [name for name in (throughput, accuracy, "quality", "source_row") if name in cube]
     predicted = tables.at_best_batch(cube[[*POSSIBLE]], *POSSIBLE)
     best = {
-        "predicted": predicted.drop_vars("batch", errors="ignore"),
-        "measured": tables.at_best_batch(cube[names], throughput, accuracy),
+        "predicted": (predicted.drop_vars("batch", errors="ignore"), POSSIBLE),
+        "measured": (tables.at_best_batch(cube[names], throughput, accuracy), (throughput, accuracy)),
     }
     # what one of them does not differ along holds at each of the other's labels
-    pairs = [(one, (POSSIBLE if kind == "predicted" else (throughput, accuracy))) for kind, one in best.items()]
-    kept = (*CONFIGURATION, "batch", tables.POINT)
-    own = {str(dim): cube[dim] for one, pair in pairs for name in pair for dim in one[name].dims if dim not in kept}
-    wide = [
-        one.assign({pair[0]: one[pair[0]].expand_dims({dim: own[dim] for dim in own if dim not in one[pair[0]].dims})})
-        for one, pair in pairs
-    ]
-    return dict(zip(best, wide, strict=True))
+    dims = [str(dim) for one, pair in best.values() for name in pair for dim in one[name].dims]
+    own = {dim: cube[dim] for dim in dims if dim not in (*CONFIGURATION, "batch", tables.POINT)}
+    for kind, (one, (rate, _)) in best.items():
+        missing = {dim: labels for dim, labels in own.items() if dim not in one[rate].dims}
+        wide[kind] = one.assign({rate: one[rate].expand_dims(missing)})
+    return wide
 
 
 def _match(
     predicted: tables.Columns, measured: tables.Columns, own: Sequence[str]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+) -> tuple[tables.Array, tables.Array]:
     """Return the rows of each configuration that is in both tables."""
     keys = [name for name in (*CONFIGURATION, *own) if name in predicted and name in measured]
     place = {labels: row for row, labels in enumerate(zip(*(predicted[key].tolist() for key in keys), strict=True))}
@@ -372,17 +372,15 @@ def _match(
     return left, right
 
 
-def _overlap_columns(
-    table: tables.Columns, pair: Sequence[str], rows: np.ndarray[Any, Any], other: str
-) -> dict[str, Any]:
+def _overlap_columns(table: tables.Columns, pair: Sequence[str], rows: tables.Array, other: str) -> dict[str, Any]:
     match = np.full(len(table[pair[0]]), f"{other} only", dtype=object)
     match[rows] = "matched"
-    labels = tables.only(table, "platform", "precision", "topology", "configuration")
+    labels = tables.only(table, *tables.TOGGLED, "configuration")
     return {**labels, "x": table[pair[0]], "y": table[pair[1]], "match": match}
 
 
 def _overlap_words(
-    best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], ratio: np.ndarray[Any, Any], scope: str
+    best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], ratio: tables.Array, scope: str
 ) -> tuple[str, list[str]]:
     middle = percent(float(np.nanmedian(ratio))) if np.isfinite(ratio).any() else ""
     said = f"Measurements reach {middle} of the prediction in the median"
@@ -394,5 +392,5 @@ def _overlap_words(
     matched = counted(ratio.size, "configuration")
     told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
     told += tables.accuracy_text(best["measured"]) if counts[1] else ""
-    how = f"measured at the best batch, {tables.scope_text(scope)}; boxed cross = in doubt, reason in the tooltip"
+    how = f"measured at the best batch, {tables.scope_text(scope)}; {style.BOXED}"
     return said, [told, f"{how}; staircases = Pareto fronts of what is shown"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
-from roofcube.plot.drawing.rows import Rows
+from roofcube.plot.drawing.rows import Rows, swatches
 from roofcube.vocabulary import DIMS, INFEASIBLE, sense_of
 from roofcube.wording import counted, listed, sentence, short, with_unit
 
@@ -97,7 +98,6 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     legible = grid.letters * LETTER <= room[0] and room[1] >= LEGIBLE
     bounds_x = (-0.5, columns.length - 0.5)
     x = Axis(bounds=bounds_x, ticks=ticks[::step], heads=heads, at_top=True, turned=turned, grid=False)
-    y = rows.axis()
     scale = grid.colour_options()
     if grid.values.size > MOST:
         bounds = (-0.5, 0.5 - rows.length, columns.length - 0.5, 0.5)
@@ -107,11 +107,11 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         if not legible:
             data["text"] = [""] * len(data["text"])
         text = {"x": "x", "y": "y", "text": "text", "text_color": "ink", "text_align": "center"}
-        cells = rectangles(data, ("x0", "y0", "x1", "y1"), name="heatmap.cells", tooltip=tooltip, texts=[text],
+        cells = rectangles(data, name="heatmap.cells", tooltip=tooltip, texts=[text], color="value",
                            line_color=style.GRID, line_width=0.5, glyph=HATCH, **scale)  # fmt: skip
-    down = Axis(bounds=(0.5 - rows.length, 0.5), ticks=y.ticks, heads=y.heads, grid=False)
+    y = replace(rows.axis(), bounds=(0.5 - rows.length, 0.5))
     notes = grid.notes(legible=legible)
-    return plane([cells], name="heatmap", x=x, y=down, title=grid.title(), notes=notes, key=grid.key(), height=height)
+    return plane([cells], name="heatmap", x=x, y=y, title=grid.title(), notes=notes, key=grid.key(), height=height)
 
 
 def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
@@ -131,95 +131,86 @@ def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
     classes = tables.device_classes(cube)
     names = over["platform"].values if "platform" in over.dims else ()
     given = {"device_class": ("platform", [classes.get(name, "") for name in names])} if classes and len(names) else {}
-    laid: xr.Dataset = over.to_dataset(name=variable).assign_coords(given).assign_attrs(cube.attrs)
-    return laid
+    return xr.Dataset({variable: over}, attrs=cube.attrs).assign_coords(given)
 
 
 class _Grid:
     """The cells of a heatmap: values, states and labels."""
 
     def __init__(self, cube: xr.Dataset, variable: str, *, chosen: bool) -> None:
-        self._variable, self._chosen = variable, chosen  # winners or a front: nothing is known of other cells
-        self.factor, self.unit = tables.scale_of(cube, variable)
+        self._chosen = chosen  # winners or a front: nothing is known of other cells
+        self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
         attrs = cube[variable].attrs
-        self.long_name = tables.long_name(cube, variable)
-        self._sense = sense_of(variable, cube[variable].attrs)
+        self.long_name, self.unit = tables.long_name(cube, variable), tables.scale_of(cube, variable)[1]
+        self._sense = sense_of(variable, attrs)
         words = str(attrs.get("flag_meanings", "")).split()
         codes = np.atleast_1d(attrs.get("flag_values", []))
         self._meanings = {int(code): word.replace("_", " ") for code, word in zip(codes, words, strict=False)}
         self._colours = dict(zip(sorted(self._meanings), cycle(style.CATEGORIES), strict=False))
-        array = tables.array_of(cube, variable).astype("f8")
-        if self._meanings:
-            array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
-        over = [str(dim) for dim in array.dims if dim not in (*COLUMN_DIMS, *ROW_DIMS)]
-        array = tables.sound(cube, array, (variable,), over)
-        believed = array.where(tables.possible_cells(cube, variable, array)).notnull().any(over)
-        array, self._reduced = _best_of(array, self._sense, over), over
-        why = cube.get("infeasible")
-        if why is not None:
-            # along dims that the variable lacks, nothing forbids what one label allows; of reasons the mildest counts
-            dropped = [dim for dim in why.dims if dim not in array.dims]
-            why = why.max(dropped).where((why != INFEASIBLE["feasible"]).all(dropped), INFEASIBLE["feasible"])
-        self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
-        stacked = _two_dims(array)
-        reasons = xr.zeros_like(stacked) if why is None else _two_dims(why.broadcast_like(array))
-        self.values, self._why = stacked.values.astype("f8"), reasons.values.astype("i8")
-        self._believed = _two_dims(believed).values
-        self._rows, self._columns = (
-            [dict(zip(dims, labels, strict=True)) for labels in stacked[side].values]
-            for side, dims in (("row", ROW_DIMS), ("column", COLUMN_DIMS))
-        )
-        self._keep(cube)
+        cells = self._offered(cube, _two_dims(self._cells(cube, variable)))
+        self.values, self._believed = cells["value"].values.astype("f8"), cells["believed"].values
+        self._why = cells["why"].values.astype("i8")
         self._known = self.values[np.isfinite(self.values)]
         self._low, high = (float(self._known.min()), float(self._known.max())) if self._known.size else (1.0, 10.0)
         self._log = not self._meanings and bool((self._known > 0).all())
         self._high = max(high, self._low * 1.01 if self._log else self._low + 1e-9)
-
-    def _keep(self, cube: xr.Dataset) -> None:
-        """Leave out networks that are not defined and modes that are not offered; order the columns by device class."""
+        rows = [dict(zip(ROW_DIMS, labels, strict=True)) for labels in cells["row"].values]
+        columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in cells["column"].values]
         class_of = tables.device_classes(cube)
-        blank = np.isnan(self.values).all(axis=1)
-        undefined = (self._why == INFEASIBLE["network_not_defined"]).any(axis=1)
-        rows = np.flatnonzero(~(blank & (undefined | self._measured)))
-        lost = (self._why == INFEASIBLE["mode_not_offered"]).all(axis=0) | ("infeasible" not in cube)
-        offered = np.flatnonzero(~(np.isnan(self.values).all(axis=0) & lost & ~np.isnan(self.values).all()))
-        order = tables.labels_in_order(cube, "platform", [column["platform"] for column in self._columns])
-        offered = np.array(
-            sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp
-        )
-        kept = np.ix_(rows, offered)
-        self.values, self._why, self._believed = self.values[kept], self._why[kept], self._believed[kept]
-        self._rows = [self._rows[place] for place in rows]
-        self._columns = [self._columns[place] for place in offered]
-        self._row_names = [_heading(row, ROW_DIMS) or self._variable for row in self._rows]
-        self._column_names = [_heading(column, COLUMN_DIMS) for column in self._columns]
-        self.row_factors = [
-            (_heading(row, ROW_DIMS[:2]) or " ", _heading(row, ROW_DIMS[2:]) or " ") for row in self._rows
-        ]
-        self.column_factors = [
-            (class_of.get(column["platform"], " "), _head_of(str(column["platform"]), str(column["mode"])) or " ")
-            for column in self._columns
-        ]
+        self._row_names = [_heading(row, ROW_DIMS) or variable for row in rows]
+        self._column_names = [_heading(column, COLUMN_DIMS) for column in columns]
+        self.row_factors = [(_heading(row, ROW_DIMS[:2]) or " ", _heading(row, ROW_DIMS[2:]) or " ") for row in rows]
+        heads = [_head_of(str(column["platform"]), str(column["mode"])) or " " for column in columns]
+        classes = [class_of.get(column["platform"], " ") for column in columns]
+        self.column_factors = list(zip(classes, heads, strict=True))
+
+    def _cells(self, cube: xr.Dataset, variable: str) -> xr.Dataset:
+        """Reduce the variable to the dims of the heatmap: its best value, whether that is possible, why there is none.
+
+        Along dims that the variable lacks, nothing forbids what one label allows; of reasons the mildest counts.
+        """
+        array, names = tables.array_of(cube, variable).astype("f8"), (variable,)
+        if self._meanings:
+            array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
+        over = self._reduced = [str(dim) for dim in array.dims if dim not in (*COLUMN_DIMS, *ROW_DIMS)]
+        array = tables.sound(cube, array, names, over)
+        believed = array.where(tables.possible_cells(cube, array, names)).notnull().any(over)
+        array = _best_of(array, self._sense, over)
+        why = cube.get("infeasible", xr.DataArray(INFEASIBLE["feasible"]))
+        dropped = [dim for dim in why.dims if dim not in array.dims]
+        why = why.max(dropped).where((why != INFEASIBLE["feasible"]).all(dropped), INFEASIBLE["feasible"])
+        return xr.Dataset({"value": array, "believed": believed, "why": why.broadcast_like(array)})
+
+    def _offered(self, cube: xr.Dataset, cells: xr.Dataset) -> xr.Dataset:
+        """Leave out networks that are not defined and modes that are not offered; order the columns by device class."""
+        blank, why = cells["value"].isnull(), cells["why"]
+        undefined = (why == INFEASIBLE["network_not_defined"]).any("column")
+        lost = (why == INFEASIBLE["mode_not_offered"]).all("row") | ("infeasible" not in cube)
+        rows = ~(blank.all("column") & (undefined | self._measured))
+        columns = ~(blank.all("row") & lost & ~blank.all())
+        cells = cells.isel(row=rows.values, column=columns.values)
+        platforms = [labels[0] for labels in cells["column"].values]
+        order = tables.labels_in_order(cube, "platform", platforms)
+        return cells.isel(column=sorted(range(len(platforms)), key=lambda place: order.index(platforms[place])))
 
     @cached_property
-    def states(self) -> np.ndarray[Any, Any]:
+    def states(self) -> tables.Array:
         """The look of each cell."""
         unsupported = np.isin(self._why, [INFEASIBLE["precision_not_supported"], INFEASIBLE["mode_not_offered"]])
         cases = {"known": ~np.isnan(self.values), "not supported": unsupported,
                  "does not fit": self._why == INFEASIBLE["does_not_fit_memory"]}  # fmt: skip
         otherwise = "not given" if self._chosen else "not measured" if self._measured else "not known"
-        states: np.ndarray[Any, Any] = np.select(list(cases.values()), list(cases), otherwise)
-        return states
+        return np.select(list(cases.values()), list(cases), otherwise)
 
     @cached_property
-    def untrained(self) -> np.ndarray[Any, Any]:
+    def untrained(self) -> tables.Array:
         """Which cells are known of networks that were never trained so."""
         return np.asarray((self._why == INFEASIBLE["untrained"]) & (self.states == "known"))
 
     def columns(self, rows: Rows, columns: Rows) -> dict[str, Any]:
         """Lay the cells out as columns of a source."""
-        x = np.tile([columns.places[factor] for factor in self.column_factors], len(self._rows))
-        y = -np.repeat([rows.places[factor] for factor in self.row_factors], len(self._columns))
+        x = np.tile([columns.places[factor] for factor in self.column_factors], len(self.row_factors))
+        y = -np.repeat([rows.places[factor] for factor in self.row_factors], len(self.column_factors))
         values, states, untrained = self.values.ravel(), self.states.ravel(), self.untrained.ravel()
         names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
         plain = np.isin(states, ["known", "not measured", "not known", "not given"])
@@ -247,17 +238,15 @@ class _Grid:
     def colour_options(self) -> dict[str, Any]:
         """Return the options of the colours; bright is better."""
         if not self._meanings:
-            return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log) | {
-                "color": "value"
-            }
+            return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log)
         codes = range(min(self._colours), max(self._colours) + 1)
         colours = [self._colours.get(code, style.GRID) for code in codes]
-        return {"color": "value", **style.category_scale(colours, codes[0])}
+        return style.category_scale(colours, codes[0])
 
     def key(self) -> dict[str, dict[str, Any]]:
         """Return the entries of a key: the meanings of a flag that occur."""
         found = sorted({int(value) for value in self._known}) if self._meanings else []
-        return {self._meanings[code]: {"fill_color": self._colours[code], "line_color": None} for code in found}
+        return swatches({self._meanings[code]: self._colours[code] for code in found})
 
     def title(self) -> str:
         """Return where the best value is; of a flag, which meaning is most frequent."""
@@ -296,10 +285,10 @@ class _Grid:
         return ["; ".join(parts)]
 
 
-def _two_dims(array: xr.DataArray) -> xr.DataArray:
-    """Lay an array out in rows and columns, each with the labels of all their dims."""
-    missing = {dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims}
-    return array.expand_dims(missing).stack(row=ROW_DIMS, column=COLUMN_DIMS).transpose("row", "column")
+def _two_dims(cells: xr.Dataset) -> xr.Dataset:
+    """Lay arrays out in rows and columns, each with the labels of all their dims."""
+    missing = {dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in cells.dims}
+    return cells.expand_dims(missing).stack(row=ROW_DIMS, column=COLUMN_DIMS).transpose("row", "column")
 
 
 def _heading(labels: dict[str, Any], dims: Sequence[str]) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.errors import InvalidDataError
 from roofcube.inert import with_inert_labels
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segments
 from roofcube.plot.drawing.points import palette_of
-from roofcube.plot.drawing.tables import array_of, label_texts, long_name, scale_of
+from roofcube.plot.drawing.rows import swatches
 from roofcube.sweep.questions import best, context_of, senses_of
 from roofcube.vocabulary import DIMS
 from roofcube.wording import distinct_texts, listed, percent, with_unit
@@ -88,8 +89,7 @@ def map(  # noqa: A001  the name of a figure
     rivals = between or _rivals(sizes, x, y)
     answer = _in_shown_units(best(cube, objective, per=[one for one in (y, x, rivals) if one], where=where), (x, y))
     sign = -1.0 if senses_of(cube, {objective: None})[objective] == "min" else 1.0
-    array = answer[objective].transpose(y, x, *([rivals] if rivals else []))
-    values = sign * array.values.astype("f8")
+    values = sign * answer[objective].transpose(y, x, ...).values.astype("f8")
     values = values if rivals else values[..., None]
     names = _names(answer, rivals) if rivals else ["best"]
     known = ~np.isnan(values).all(axis=-1)
@@ -99,69 +99,61 @@ def map(  # noqa: A001  the name of a figure
     with np.errstate(invalid="ignore", divide="ignore"):
         margin = np.where(top == second, 0.0, np.abs(top - second) / np.abs(second))
         margin = np.where(np.isinf(second) & (top != second), np.inf, margin)
-    axes = [_axis_along(answer, one) for one in (x, y)]
-    edges = [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)]
+    across, down = _side_along(answer, x), _side_along(answer, y)
     looks = palette_of(answer, names) if rivals == "platform" else style.platform_colours(names)
     colours = _colours(names, first, looks)
-    factor, unit = scale_of(answer, objective)
-    words = long_name(cube, objective)
-    notes = (
-        f"colour = winning {rivals}, best over all other dims; lines = the winner changes"
-        if rivals
-        else "best over all other dims; no dim is left whose labels could compete"
-    )
+    factor, unit = tables.scale_of(answer, objective)
+    words = tables.long_name(cube, objective)
+    notes = "best over all other dims; no dim is left whose labels could compete"
+    if rivals:
+        notes = f"colour = winning {rivals}, best over all other dims; lines = the winner changes"
     if first.size > MOST:
-        (left, right), (low, high) = (axis.bounds or (0.0, 1.0) for axis in axes)
-        scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
-        scale["clipping_colors"] = {"NaN": (0, 0, 0, 0)}
-        column, row = (_cell_of_pixels(edge, axis.log) for edge, axis in zip(edges, axes, strict=True))
-        pixels = np.where(first < 0, np.nan, first)[np.ix_(row, column)]
+        pixels = np.where(first < 0, np.nan, first)[np.ix_(down.cell_of_pixels(), across.cell_of_pixels())]
+        (left, *_, right), (low, *_, high) = across.edges.tolist(), down.edges.tolist()
+        scale = style.category_scale([colours[name] for name in names])
         drawn = image(pixels[::-1], (left, low, right, high), name="map.cells", **scale)
     else:
-        cells = _cells(answer, (x, y), edges, [axis.log for axis in axes], names, first, margin)
+        cells = _cells(across, down, names, first, margin)
         cells["value"] = (sign * top * factor).ravel()
         cells["colour"] = [colours.get(name, style.GRID) for name in cells["winner"]]
         text = {"x": "x", "y": "y", "text": "text", "text_align": "center", "text_color": "#000000"}
         tooltip = {"winner": "@winner", "margin over the next": "@margin_text", words: ("value", unit)}
-        drawn = rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
-                           fill_color="colour", fill_alpha="strength", line_color=style.GRID)  # fmt: skip
+        looks = {"fill_color": "colour", "fill_alpha": "strength", "line_color": style.GRID}
+        drawn = rectangles(cells, name="map.cells", tooltip=tooltip, texts=[text], **looks)
         ahead = ", per cent = by how much" if any(cells["text"]) else ""
         notes += f"; strong = far ahead of the next{ahead}" if rivals else ""
-    lines = segments(_crossover(first, edges), ("x0", "y0", "x1", "y1"), name="map.crossover", color=style.INK,
-                     line_width=2)  # fmt: skip
+    lines = segments(_crossover(first, across.edges, down.edges), name="map.crossover", color=style.INK, line_width=2)
     counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
-    shown = sorted(counts, key=lambda name: -counts[name])[:NAMED]
-    title = (
-        _range_of(values[known].max(axis=-1) * sign * factor, words, unit)
-        if counts and not rivals
-        else _won(names, np.where(margin == 0, -1, first), int(known.sum()), words)
-        if counts
-        else "Nothing is known here"
-    )
-    key = {name: {"fill_color": colours[name], "line_color": None} for name in shown} if rivals else {}
-    return plane([drawn, lines], name="map", x=axes[0], y=axes[1], title=title, notes=notes, key=key, height=600)
+    shown = sorted(counts, key=lambda name: -counts[name])[:NAMED] if rivals else []
+    title = "Nothing is known here"
+    if counts and rivals:
+        title = _won(names, np.where(margin == 0, -1, first), int(known.sum()), words)
+    elif counts:
+        title = _range_of(values[known].max(axis=-1) * sign * factor, words, unit)
+    x_axis, y_axis, key = across.axis, down.axis, swatches({name: colours[name] for name in shown})
+    return plane([drawn, lines], name="map", x=x_axis, y=y_axis, title=title, notes=notes, key=key, height=600)
 
 
 def _in_shown_units(answer: xr.Dataset, dims: tuple[str, str]) -> xr.Dataset:
     """Turn the numbers of two dims into the units that are shown."""
     answer = with_inert_labels(answer)
     numeric = [dim for dim in dims if dim in answer.coords and answer[dim].dtype.kind in "fiu"]
-    shown = {dim: array_of(answer, dim).assign_attrs(units=scale_of(answer, dim)[1]) for dim in numeric}
+    shown = {dim: tables.array_of(answer, dim).assign_attrs(units=tables.scale_of(answer, dim)[1]) for dim in numeric}
     return answer.assign_coords(shown)
 
 
 def _names(answer: xr.Dataset, dim: str) -> list[str]:
     """Write the labels of a dim, the default mode too."""
     labels = answer[dim].values
-    return [text or str(label) for text, label in zip(label_texts(answer, dim, labels), labels, strict=True)]
+    return [text or str(label) for text, label in zip(tables.label_texts(answer, dim, labels), labels, strict=True)]
 
 
-def _range_of(values: np.ndarray[Any, Any], words: str, unit: str) -> str:
+def _range_of(values: tables.Array, words: str, unit: str) -> str:
     low, high = (with_unit(float(end), unit) for end in (values.min(), values.max()))
     return f"{words[0].upper()}{words[1:]}: {low}" + (f" to {high}" if high != low else "")
 
 
-def _won(names: list[str], ahead: np.ndarray[Any, Any], cells: int, words: str) -> str:
+def _won(names: list[str], ahead: tables.Array, cells: int, words: str) -> str:
     """Say who wins most cells, all where several win as many; a cell where the first two are level is nobody's."""
     counts = np.bincount(ahead[ahead >= 0], minlength=len(names))
     level = percent(1.0 - counts.sum() / cells)
@@ -179,69 +171,71 @@ def _rivals(sizes: dict[str, int], x: str, y: str) -> str | None:
     return others[0] if others else None
 
 
-def _colours(names: list[str], first: np.ndarray[Any, Any], looks: Mapping[str, str]) -> dict[str, str]:
+def _colours(names: list[str], first: tables.Array, looks: Mapping[str, str]) -> dict[str, str]:
     """Return a colour for each winner; those who win least share the grey of the others."""
     counts = np.bincount(first[first >= 0], minlength=len(names))
     named = {names[place] for place in np.argsort(-counts, kind="stable")[:NAMED]}
     return {name: looks.get(name, style.PEAK) if name in named else style.PEAK for name in names}
 
 
-def _cell_edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]:
-    """Return the edges of the cells of a dim: half way between numbers, in decades on a log axis."""
-    values = answer[dim].values
-    if values.dtype.kind not in "fiu" or len(values) < 2 or not (np.diff(values) > 0).all():
-        return np.arange(len(values) + 1) - 0.5
-    at = np.log10(values.astype("f8")) if log else values.astype("f8")
-    middle = (at[1:] + at[:-1]) / 2
-    edges = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
-    return np.asarray(10.0**edges if log else edges)
+@dataclass(frozen=True)
+class _Side:
+    """A dim of the map: its labels in words, the edges of its cells, the axis along it."""
+
+    dim: str
+    texts: list[str]
+    edges: tables.Array
+    axis: Axis
+
+    @property
+    def middles(self) -> tables.Array:
+        """Where the middles of the cells lie."""
+        low, high = self.edges[:-1], self.edges[1:]
+        return np.asarray(np.sqrt(high * low) if self.axis.log else (high + low) / 2)
+
+    def cell_of_pixels(self) -> tables.Array:
+        """Return the cell of each pixel, which are of one width: a pixel a cell where cells are so too, else many."""
+        at = np.log10(self.edges) if self.axis.log else self.edges
+        even, width = np.linspace(at[0], at[-1], len(at)), (at[-1] - at[0]) / PIXELS
+        if np.abs(at - even).max() < width:
+            return np.arange(len(at) - 1)
+        return np.asarray(np.searchsorted(at, at[0] + (np.arange(PIXELS) + 0.5) * width) - 1)
 
 
-def _cell_of_pixels(edges: np.ndarray[Any, Any], log: bool) -> np.ndarray[Any, Any]:
-    """Return the cell of each pixel, which are of one width: a pixel a cell where cells are so too, else many."""
-    at = np.log10(edges) if log else edges
-    even, width = np.linspace(at[0], at[-1], len(at)), (at[-1] - at[0]) / PIXELS
-    if np.abs(at - even).max() < width:
-        return np.arange(len(at) - 1)
-    return np.asarray(np.searchsorted(at, at[0] + (np.arange(PIXELS) + 0.5) * width) - 1)
-
-
-def _axis_along(answer: xr.Dataset, dim: str) -> Axis:
+def _side_along(answer: xr.Dataset, dim: str) -> _Side:
+    """Lay a dim out along an axis; cells meet half way between numbers, in decades on a log axis."""
     values = answer[dim].values
     numeric = values.dtype.kind in "fiu" and len(values) > 1 and bool((np.diff(values) > 0).all())
+    names = [] if numeric and len(values) > MOST else _names(answer, dim)  # which an image does not tell
     log = numeric and bool(values[0] > 0 and values[-1] > 20 * values[0])
-    edges = _cell_edges(answer, dim, log)
-    unit = scale_of(answer, dim)[1]
+    edges = np.arange(len(values) + 1) - 0.5
+    if numeric:
+        at = np.log10(values.astype("f8")) if log else values.astype("f8")
+        middle = (at[1:] + at[:-1]) / 2
+        edges = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
+        edges = 10.0**edges if log else edges
+    unit = tables.scale_of(answer, dim)[1]
     label = f"{dim}{f' ({unit})' if unit not in ('', '1') else ''}{', log scale' if log else ''}"
+    side = _Side(dim, names, edges, Axis(label, (float(edges[0]), float(edges[-1])), log=log, grid=False))
     if numeric and len(values) > 8:
-        return Axis(label, (float(edges[0]), float(edges[-1])), log=log, grid=False)
-    step = -(-len(values) // 30)
-    at = values if log else (edges[1:] + edges[:-1]) / 2 if numeric else np.arange(len(values))
-    texts = distinct_texts(list(values)) if numeric and dim not in DIMS else _names(answer, dim)
-    ticks = tuple((float(place), text) for place, text in zip(at, texts, strict=True))
-    return Axis(label, (float(edges[0]), float(edges[-1])), log=log, ticks=ticks[::step], grid=False)
+        return side
+    texts = distinct_texts(list(values)) if numeric and dim not in DIMS else names
+    ticks = zip(np.asarray(values if log else side.middles, dtype="f8").tolist(), texts, strict=True)
+    return replace(side, axis=replace(side.axis, ticks=tuple(ticks)[:: -(-len(values) // 30)]))
 
 
-def _cells(
-    answer: xr.Dataset,
-    dims: tuple[str, str],
-    edges: list[np.ndarray[Any, Any]],
-    logs: list[bool],
-    names: list[str],
-    first: np.ndarray[Any, Any],
-    margin: np.ndarray[Any, Any],
-) -> dict[str, Any]:
+def _cells(across: _Side, down: _Side, names: list[str], first: Any, margin: Any) -> dict[str, Any]:
     """Lay the cells out: where they lie, who wins, by how much."""
-    across, down = edges
     row, column = (place.ravel() for place in np.indices(first.shape))
-    middle = [np.sqrt(e[1:] * e[:-1]) if log else (e[1:] + e[:-1]) / 2 for e, log in zip(edges, logs, strict=True)]
     ahead, winner = margin.ravel(), first.ravel()
     told = ["" if np.isnan(one) else percent(one) if np.isfinite(one) else "∞" for one in ahead]
-    texts = [_names(answer, dim) for dim in dims]
-    labels = [f"{dims[0]} {texts[0][at]}, {dims[1]} {texts[1][level]}" for at, level in zip(column, row, strict=True)]
+    labels = [
+        f"{across.dim} {across.texts[at]}, {down.dim} {down.texts[level]}"
+        for at, level in zip(column, row, strict=True)
+    ]
     return {
-        "x0": across[column], "x1": across[column + 1], "y0": down[row], "y1": down[row + 1],
-        "x": middle[0][column], "y": middle[1][row], "margin": ahead, "configuration": labels,
+        "x0": across.edges[column], "x1": across.edges[column + 1], "y0": down.edges[row], "y1": down.edges[row + 1],
+        "x": across.middles[column], "y": down.middles[row], "margin": ahead, "configuration": labels,
         "winner": [names[place] if place >= 0 else "" for place in winner],
         "margin_text": [text or "no other is known" for text in told],
         "text": [text if first.size <= WRITTEN else "" for text in told],
@@ -249,9 +243,8 @@ def _cells(
     }  # fmt: skip
 
 
-def _crossover(first: np.ndarray[Any, Any], edges: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
+def _crossover(first: tables.Array, across: tables.Array, down: tables.Array) -> dict[str, Any]:
     """Make a line between each two neighbours with different winners."""
-    across, down = edges
     row, column = np.nonzero((first[:, 1:] != first[:, :-1]) & (first[:, 1:] >= 0) & (first[:, :-1] >= 0))
     below, at = np.nonzero((first[1:] != first[:-1]) & (first[1:] >= 0) & (first[:-1] >= 0))
     return {

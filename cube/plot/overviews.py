@@ -86,16 +86,14 @@ def overview(cube: xr.Dataset) -> Any:
     wide = len(platforms if upright else topologies) < 3
     cells = np.array([[_cell(cube, one, other, noun, wide=wide) for other in topologies] for one in platforms])
     cells, heads = (cells.T, heads[::-1]) if upright else (cells, heads)
-    lines = [
-        f'<tr><th scope="row">{head}</th>{"".join(row)}</tr>'
-        for head, row in zip(heads[0], cells.tolist(), strict=True)
-    ]
+    rows = zip(heads[0], cells.tolist(), strict=True)
+    lines = "".join(f'<tr><th scope="row">{head}</th>{"".join(row)}</tr>' for head, row in rows)
     columns = "".join(f'<th scope="col">{head}</th>' for head in ["network" if upright else "platform", *heads[1]])
     used = sum(bool(_row_counts(cube, platform=platform).sum()) for platform in platforms)
     text = (
         f"<strong>{total} {kind} {noun}s on {used} of {len(platforms)} platforms</strong>"
         f"<p>precisions · channels kept (100 % is unpruned) · {_batch_words(cube)} · {noun}s; na = not {kind}</p>"
-        f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        f"<table><thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table>"
     )
     hook = partial(_dress, tags=[len(platforms) * len(topologies)])
     return load().Div(text, group="overview", name="overview").opts(width=style.WIDTH, hooks=[hook], backend="bokeh")

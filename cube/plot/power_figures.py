@@ -14,9 +14,9 @@ from roofcube.plot.drawing.rows import (
     bars,
     by_configuration,
     fields,
+    hollow,
     linear_axis,
     log_axis,
-    numbers,
     row_plane,
     swatches,
 )
@@ -66,14 +66,11 @@ def power(cube: xr.Dataset) -> Any:
     names, kind = tables.observed(cube, "compute", "power")
     main = names["power"]
     cube = tables.require(cube, (main,), figure="power")
-    shown = [
-        main,
-        *(name for name in ("power_base", "power_idle") if kind == "measured" and tables.has_value(cube, name)),
-    ]
-    table = _over_batches(cube, shown, main)
-    title = _range_words(
-        tables.believed(cube, table, (main,)), main, LOOKS[main][2] if kind == "predicted" else "under load", "W"
-    )
+    beside = ("power_base", "power_idle") if kind == "measured" else ()
+    shown = [main, *(name for name in beside if tables.has_value(cube, name))]
+    table = _over_batches(cube, shown)
+    said = LOOKS[main][2] if kind == "predicted" else "under load"
+    title = _range_words(tables.believed(cube, table, (main,)), main, said, "W")
     table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
     data["end"] = np.maximum(table["high"], table[main])
@@ -81,18 +78,17 @@ def power(cube: xr.Dataset) -> Any:
     lines = {name.removeprefix("power_"): (name, "W") for name in shown}
     source = tables.source_text(cube) if kind == "measured" else "the inputs of the model"
     tooltip = {**lines, "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
+    looks = {name: look for name, look in LOOKS.items() if name in shown}
     parts = []
-    for name, (height, colour, _) in LOOKS.items():
-        if name in shown:
-            looks: dict[str, Any] = {"fill_color": colour, "line_color": colour if name == main else style.SURFACE}
-            looks |= {"fill_alpha": "filled", "line_width": 1.2} if name == main else {"line_width": 0.5}
-            label = {"texts": [numbers("end", f"{main}_text")]} if name == main else {}
-            part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"
-            parts.append(bars(data, 0.0, name, height, name=part, tooltip=tooltip, **looks, **label))
+    for name, (height, colour, _) in looks.items():
+        behind = {"fill_color": colour, "line_color": style.SURFACE, "line_width": 0.5}
+        dress = hollow(colour, "end", f"{main}_text") if name == main else behind
+        part = "bars" if name == main else name.removeprefix("power_")
+        parts.append(bars(data, 0.0, name, height, name=f"power.{part}", tooltip=tooltip, **dress))
     parts.append(_whiskers(data, "power"))
     x = linear_axis("power (W)", data["end"], tables.value_text(table[main], "W"), rows.width())
     notes = [f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}", few]
-    key = swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown})
+    key = swatches({words: colour for _, colour, words in looks.values()})
     return row_plane(parts, rows, name="power", x=x, title=title, notes=notes, key=key)
 
 
@@ -186,7 +182,7 @@ def _per_one(array: xr.DataArray, unit: str) -> xr.DataArray:
 def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     cube, kind = _with_energy(cube, scope, figure)
     made_of = ("power_full", tables.measured_names(scope)["throughput"]) if kind == "measured" else ()
-    table = _over_batches(cube, [name], name, made_of)
+    table = _over_batches(cube, [name], made_of)
     said = words if kind == "measured" else f"predicted {words}"
     title = _range_words(tables.believed(cube, table, made_of), name, said, unit)
     table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
@@ -197,9 +193,8 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
     tooltip = {words: ("value", unit), "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
-    looks = {"fill_color": colour, "line_color": colour, "fill_alpha": "filled", "line_width": 1.2}
-    text = numbers("high", "value_text")
-    bar = bars(data, floor, "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
+    looks = hollow(colour, "high", "value_text")
+    bar = bars(data, floor, "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, **looks)
     how, load = tables.how_text(kind, scope, cube), ", power under load" if kind == "measured" else ""
     label = f"{words} ({unit}, log scale, bars start at {short(floor)})"
     x = log_axis(label, table["high"], floor, tables.value_text(table[name], unit), rows.width())
@@ -214,16 +209,17 @@ def _row_data(table: tables.Columns, unit: str, *more: str) -> dict[str, Any]:
 
 def _whiskers(data: dict[str, Any], figure: str) -> Any:
     """Span what lies between the lowest and the highest batch."""
-    columns = tables.only(data, "platform", "precision", "topology", "low", "high", "place", "y")
+    columns = tables.only(data, *tables.TOGGLED, "low", "high", "place", "y")
     columns |= {"y0": data["y"], "y1": data["y"]}
     return segments(columns, ("low", "y0", "high", "y1"), name=f"{figure}.whiskers", color=style.INK, line_width=1.5)
 
 
-def _over_batches(cube: xr.Dataset, names: list[str], main: str, judged: Sequence[str] = ()) -> tables.Columns:
-    """Reduce each configuration to the mean of its measured batches, with the extremes of the main variable.
+def _over_batches(cube: xr.Dataset, names: list[str], judged: Sequence[str] = ()) -> tables.Columns:
+    """Reduce each configuration to the mean of its measured batches, with the extremes of the first variable.
 
     Batches whose value, or what it is made of, is impossible are left out where others are known.
     """
+    main = names[0]
     batch = [str(dim) for dim in cube[main].dims if dim == "batch"]
     array = tables.sound(cube, cube[main], (main, *judged), batch)
     known = array.notnull()
@@ -236,7 +232,7 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str, judged: Sequenc
     if is_judged(cube):
         bits = cube["quality"].where(known, 0).astype("i8").compute()
         small["quality"] = bits.reduce(np.bitwise_or.reduce, batch, keep_attrs=True) if batch else bits
-    table = tables.records(small, [*names, "low", "high", "rows"], known=main, bare=True)
+    table = tables.records(small, [*names, "low", "high", "rows"], known=main)
     table["rows"] = np.array([f"{count:.0f}" for count in table["rows"]], dtype=object)
     return table
 

@@ -11,7 +11,7 @@ from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, hollow, log_axis, row_plane, swatches
 from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import labelled_text, percent, short
 
@@ -73,17 +73,15 @@ def efficiency(
         one: ratios_of(cube, at=one, scope=scope).fillna(ratios_of(cube, at=one, scope=scope, trust="all"))
         for one in dict.fromkeys(("best", at))
     }
-    chosen = (
-        {BEST: compared["best"].rename({"best_batch": "batch"} if "best_batch" in compared["best"] else {})}
-        if at == "best"
-        else _by_batch(compared["batch"], throughput)
-    )
-    table = _comparison(cube, compared["best"], chosen)
+    best = compared["best"]
+    chosen = {BEST: best.rename({"best_batch": "batch"} if "best_batch" in best else {})}
+    chosen = _by_batch(compared["batch"], throughput) if at == "batch" else chosen
+    table = _comparison(cube, best, chosen)
     table, rows, few = by_configuration(cube, table, -table["efficiency"])
     published = cube.attrs.get("assumptions") == PUBLISHED.label  # whose assumption the figure judges
     choices = {label: _bar_columns(cube, table, label, throughput, published=published) for label in chosen}
     choices = {label: one for label, one in choices.items() if np.isfinite(one["measured"]).any()}
-    titles = [_title(label, cube, table, throughput) for label in choices]
+    titles = {label: _title(label, cube, table, throughput) for label in choices}
     notes = [*_notes(choices, scope, published=published), f"{few}; the title speaks of these" if few else ""]
     return _bars_figure(name, table, rows, choices, titles, notes, cube)
 
@@ -92,7 +90,7 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     """Draw which share of the compute peak is predicted, where nothing was measured."""
     names = ["predicted_throughput", "peak_throughput"]
     best = tables.at_best_batch(cube[names], *names).drop_vars("batch", errors="ignore")
-    table = tables.records(best, names, known=names, bare=True)
+    table = tables.records(best, names)
     share = table[names[0]] / table[names[1]]
     table, rows, few = by_configuration(best, table, -share)
     predicted, peak = (table[name] for name in names)
@@ -105,7 +103,7 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     middle = percent(float(np.median(share)))
     notes = [f"percent = predicted ÷ peak, {tables.plain_model(cube)}; nothing was measured", few]
     title = f"Predicted: {middle} of the compute peak in the median"
-    return _bars_figure("efficiency", table, rows, {BEST: columns}, [title], notes, cube)
+    return _bars_figure("efficiency", table, rows, {BEST: columns}, {BEST: title}, notes, cube)
 
 
 def _by_batch(ratios: xr.Dataset, throughput: str) -> dict[str, xr.Dataset]:
@@ -134,16 +132,15 @@ def _comparison(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset
     coords = {name: one for name, one in best.coords.items() if set(one.dims) <= set(dims)}
     bare = {name: array.reset_coords(drop=True) for name, array in parts.items()}
     wide = xr.Dataset({**bare, "efficiency": best["efficiency"]}, coords, cube.attrs)
-    return tables.records(wide, [*parts, "efficiency"], known="efficiency", bare=True)
+    return tables.records(wide, [*parts, "efficiency"], known="efficiency")
 
 
 def _bar_columns(
     cube: xr.Dataset, table: tables.Columns, label: str, throughput: str, *, published: bool
 ) -> dict[str, Any]:
     """Take the columns of a choice, and write their texts."""
-    measured, predicted, batch, quality = (
-        table[f"{name} {label}"] for name in ("measured", "predicted", "batch", "quality")
-    )
+    kinds = ("measured", "predicted", "batch", "quality")
+    measured, predicted, batch, quality = (table[f"{kind} {label}"] for kind in kinds)
     peak, ratio, unit = table["peak_throughput"], measured / predicted, tables.rate_unit(cube)
     why = {
         "": ~(ratio > 1.0), ": above the compute peak, impossible": measured > peak,
@@ -172,10 +169,8 @@ def _fits_on_chip(cube: xr.Dataset) -> xr.DataArray:
     held = set(cube.variables)
     if not {"params", "on_chip_memory"} <= held or not {"element_bytes", "precision"} & held:
         return xr.DataArray(False)
-    width = cube.get("element_bytes")
-    if width is None:
-        bytes_of = np.vectorize(lambda name: ELEMENT_BYTES.get(str(name), np.nan), otypes="d")
-        width = xr.apply_ufunc(bytes_of, cube["precision"])
+    bytes_of = np.vectorize(lambda name: ELEMENT_BYTES.get(str(name), np.nan), otypes="d")
+    width = cube["element_bytes"] if "element_bytes" in held else xr.apply_ufunc(bytes_of, cube["precision"])
     return (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
 
 
@@ -184,7 +179,7 @@ def _bars_figure(
     table: tables.Columns,
     rows: Rows,
     choices: dict[str, dict[str, Any]],
-    titles: list[str],
+    titles: dict[str, str],
     notes: list[str],
     cube: xr.Dataset,
 ) -> Any:
@@ -193,14 +188,13 @@ def _bars_figure(
     data = fields(table)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
     data["peak_text"] = tables.value_text(choices[start]["peak"], tables.rate_unit(cube))
-    place = dict(data)
+    place, tags = dict(data), []
     if len(choices) > 1:
+        tags = [{"field": "batch", "title": "At batch", "choices": list(choices), "start": start,
+                 "titles": list(titles.values())}]  # fmt: skip
         for label, columns in choices.items():
-            data.update({f"{column} {label}": values for column, values in columns.items()})
-    data.update(choices[start])
-    tags = [] if len(choices) < 2 else [
-        {"field": "batch", "title": "At batch", "choices": list(choices), "start": start, "titles": titles}
-    ]  # fmt: skip
+            data |= {f"{column} {label}": values for column, values in columns.items()}
+    data |= choices[start]
     tooltip = {
         "measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note",
         "flags": "@flags", "model": tables.model_text(cube),
@@ -216,14 +210,14 @@ def _bars_figure(
         bars(only("peak", "predicted", "predicted_text"), floor, "predicted", 0.56, name=f"{name}.predicted",
              color=style.PREDICTED, line_color=None, tooltip={"predicted": "@predicted_text", "peak": "@peak_text"}),
         bars(only("measured"), floor, "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
-        bars(data, floor, "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
-             fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
+        bars(data, floor, "measured", 0.3, name=f"{name}.bars", tooltip=tooltip,
+             **hollow(style.MEASURED, "end", "note")),
     ]  # fmt: skip
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
     words = f"throughput ({tables.rate_unit(cube)}, log scale, bars start at {short(floor)})"
     key = swatches(looks if np.isfinite(data["measured"]).any() else tables.only(looks, *WORDS[:2]))
-    x, title = log_axis(words, data["end"], floor, longest, rows.width()), titles[list(choices).index(start)]
-    return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)
+    x = log_axis(words, data["end"], floor, longest, rows.width())
+    return row_plane(parts, rows, name=name, x=x, title=titles[start], notes=notes, key=key, tags=tags)
 
 
 def _title(name: str, cube: xr.Dataset, table: tables.Columns, throughput: str) -> str:
@@ -242,10 +236,7 @@ def _notes(choices: dict[str, dict[str, Any]], scope: str, *, published: bool) -
     ratios = {name: one["measured"] / one["predicted"] for name, one in choices.items()}
     if not published or not any((ratio > 1).any() for ratio in ratios.values()):
         return lines
-    broken = "how it breaks the assumption that weights are read from memory once per input"
+    above = "what exceeds 100 %"
     if BEST in ratios:
-        above = int((ratios[BEST] > 1).sum())
-        lines.append(f"{above} of {len(ratios[BEST])} exceed 100 %: each says {broken}")
-    else:
-        lines.append(f"what exceeds 100 % says {broken}")
-    return lines
+        above = f"{int((ratios[BEST] > 1).sum())} of {len(ratios[BEST])} exceed 100 %: each"
+    return [*lines, f"{above} says how it breaks the assumption that weights are read from memory once per input"]

@@ -22,6 +22,11 @@ __all__ = ["peaks", "requirements"]
 LONG = 20  # letters of a platform that is written beside its bars
 ROW = 26  # pixels a bar takes
 HEAD_ROOM = 1.22  # of the longest bar, for its number
+# what the hardware offers: name of its marks, words, unit, pixels
+OFFERS = {
+    "peak_compute": ("compute", "peak compute", "TOP/s", 640),
+    "memory_bandwidth": ("bandwidth", "bandwidth", "GB/s", style.WIDTH - 640),
+}
 
 
 def requirements(cube: xr.Dataset) -> Any:
@@ -50,13 +55,12 @@ def requirements(cube: xr.Dataset) -> Any:
     'requirements'
     """
     cube = tables.require(cube, ("ops", "params"), figure="requirements")
-    table = tables.records(_true_sizes(cube), ["ops", "params"])
-    dims = [*map(str, (*cube["ops"].dims, *cube["params"].dims))]
-    shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
+    table = tables.told(cube, tables.records(_true_sizes(cube), ["ops", "params"], known="ops"))
+    dims = dict.fromkeys(["topology", "pruning", *map(str, (*cube["ops"].dims, *cube["params"].dims))])
     kept, few = few_rows(table.get("topology", np.full(len(table["ops"]), "")), -table["ops"])
     table = tables.taken(table, kept)
-    table["label"] = tables.labels_of(cube, table, shown, shown=shown)
-    table = tables.sorted_rows(table, tables.ranks(cube, table, "topology"), -table["ops"])
+    table["label"] = tables.labels_of(cube, table, dims)
+    table = tables.ranked(cube, table, -table["ops"], dim="topology")
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
     pairs = [("", str(label) or " ") for label in table["label"]]
@@ -73,8 +77,8 @@ def requirements(cube: xr.Dataset) -> Any:
         "field": "precision", "title": "Size at", "choices": list(sizes), "start": start, "ends": ends,
         "label": "weights at {} (MB)",
     }  # fmt: skip
-    several_kept = len(set(table.get("pruning", [])) - {100.0}) > 0
-    kept_words = "per cent = channels kept, 100 % is unpruned" if several_kept else ""
+    pruned = bool(set(table.get("pruning", [])) - {100.0})
+    kept_words = "per cent = channels kept, 100 % is unpruned" if pruned else ""
     operations = Axis("operations per input (op; a multiply-accumulate is 2 op)",
                       (0.0, float(np.nanmax(data["ops"])) * HEAD_ROOM))  # fmt: skip
     weights = Axis(f"weights at {start} (MB)", (0.0, ends[list(sizes).index(start)]))
@@ -86,8 +90,7 @@ def requirements(cube: xr.Dataset) -> Any:
     panels = []
     for column, part in (("ops", "bars"), ("size", "sizes")):
         bar = _bars(data, 0.0, column, 0.68, name=f"requirements.{part}", tooltip=tooltip)
-        name = f"requirements.{column}"
-        panels.append(row_plane([bar], rows, name=name, row=ROW, around=152, **looks[column]))
+        panels.append(row_plane([bar], rows, name=f"requirements.{column}", row=ROW, around=152, **looks[column]))
     return layout(panels, name="requirements", columns=2)
 
 
@@ -104,9 +107,8 @@ def _true_sizes(cube: xr.Dataset) -> xr.Dataset:
     if "layer_params" not in cube:
         msg = "`params`: expected sizes, got the site's effective parameters; use inputs(task, counts='exact')"
         raise MissingInputError(msg)
-    return cube.assign(
-        params=cube["layer_params"].sum("layer").where(cube["params"].notnull()).assign_attrs(cube["params"].attrs)
-    )
+    sizes = cube["layer_params"].sum("layer").where(cube["params"].notnull())
+    return cube.assign(params=sizes.assign_attrs(cube["params"].attrs))
 
 
 def _widths(cube: xr.Dataset) -> dict[str, float]:
@@ -120,10 +122,8 @@ def _widths(cube: xr.Dataset) -> dict[str, float]:
 def _most_and_least(table: tables.Columns) -> str:
     most, least = int(np.argmax(table["ops"])), int(np.argmin(table["ops"]))
     ratio = float(table["ops"][most] / table["ops"][least])
-    if ratio < 1.05:
-        return "Operations per input"
     title = f"{table['label'][most]} needs {short(ratio)} × the operations of {table['label'][least]}"
-    return title if len(title) < 58 else "Operations per input"
+    return title if ratio >= 1.05 and len(title) < 58 else "Operations per input"
 
 
 def peaks(cube: xr.Dataset) -> Any:
@@ -151,28 +151,25 @@ def peaks(cube: xr.Dataset) -> Any:
     >>> rc.plot.peaks(rc.inputs("mnist")).name
     'peaks'
     """
-    cube = tables.require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
-    offers = {name: _offer(cube, name, ("mode", "precision")) for name in ("peak_compute", "memory_bandwidth")}
+    cube = tables.require(cube, OFFERS, figure="peaks")
+    offers = {name: _offer(cube, name) for name in OFFERS}
     # names so long that they would leave no room for bars beside one another
-    stacked = max(len(name) for name in offers["peak_compute"][0]["platform"].tolist()) > LONG
+    stacked = max(map(len, offers["peak_compute"][0]["platform"].tolist())) > LONG
     panels = [
         _offers(*offers[name], f"peaks.{part}", name, words, unit, width=style.WIDTH if stacked else width)
-        for name, part, words, unit, width in (
-            ("peak_compute", "compute", "peak compute", "TOP/s", 640),
-            ("memory_bandwidth", "bandwidth", "bandwidth", "GB/s", style.WIDTH - 640),
-        )
+        for name, (part, words, unit, width) in OFFERS.items()
     ]
     return layout(panels, name="peaks", columns=1 if stacked else 2)
 
 
-def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[tables.Columns, str]:
-    table = tables.records(cube, [name])
-    shown = [dim for dim in dict.fromkeys((*dims, *map(str, cube[name].dims))) if dim in cube[name].dims]
-    shown = [dim for dim in shown if dim != "platform"]
+def _offer(cube: xr.Dataset, name: str) -> tuple[tables.Columns, str]:
+    table = tables.told(cube, tables.records(cube, [name]))
+    dims = [dim for dim in dict.fromkeys(("mode", "precision", *map(str, cube[name].dims))) if dim in cube[name].dims]
+    shown = [dim for dim in dims if dim != "platform" and tables.several(table, dim)]
     table["label"] = tables.labels_of(cube, table, shown)
     kept, few = few_rows(table["platform"], -table[name])
     table = tables.taken(table, kept)
-    return tables.sorted_rows(table, tables.ranks(cube, table, "platform"), -table[name]), few
+    return tables.ranked(cube, table, -table[name]), few
 
 
 def _offers(table: tables.Columns, few: str, name: str, column: str, words: str, unit: str, *, width: int) -> Any:

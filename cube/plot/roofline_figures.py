@@ -59,8 +59,8 @@ def rooflines(cube: xr.Dataset) -> Any:
     cube = tables.require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
     roofs = _roofs(cube)
     lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
-    networks = tables.records(cube, ["operational_intensity"])
-    networks["label"] = tables.labels_of(cube, networks, ("topology",), shown=("topology",))
+    networks = tables.told(cube, tables.records(cube, ["operational_intensity"]))
+    networks["label"] = tables.labels_of(cube, networks, ["topology"])
     achieved = _achieved(cube) if is_measured else None
     left, right = style.log_bounds([*roofs["ridge"], *networks["operational_intensity"]], low=0.5, high=2.0)
     x_range = left, left * (right / left) ** (1 / (1 - _names_share(roofs["label"])))
@@ -84,28 +84,23 @@ def rooflines(cube: xr.Dataset) -> Any:
         crosses, shade = _achieved_marks(cube, achieved, (x, y))
         parts += crosses
         believed = tables.believed(cube, achieved, ("measured_throughput",))
-        notes.append(
-            f"crosses = {counted(len(achieved['y']), 'configuration')} as measured, "
-            f"{percent(float(np.median(believed['share'])))} of the roof in the median; the line up is the loss"
-        )
-        notes.append(shade)
+        middle = percent(float(np.median(believed["share"])))
+        many = counted(len(achieved["y"]), "configuration")
+        notes += [f"crosses = {many} as measured, {middle} of the roof in the median; the line up is the loss", shade]
     same = short(lowest) == short(highest)
-    ridge = f"All ridge points lie at {with_unit(highest, 'op/B')}: " if same else (
-        f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
-    )  # fmt: skip
-    title = ridge + "a network left of its ridge is bound by memory"
+    ridge = "All ridge points lie at" if same else f"Ridge points lie between {short(lowest)} and"
+    title = f"{ridge} {with_unit(highest, 'op/B')}: a network left of its ridge is bound by memory"
     top = plane(parts, name="rooflines.plane", x=x, y=y, title=title, notes=notes, height=_height(len(roofs["ridge"])))
     return layout([top, _strip(networks, x_range, ticks)], name="rooflines", columns=1)
 
 
 def _roofs(cube: xr.Dataset) -> tables.Columns:
-    table = tables.records(cube, ["peak_compute", "memory_bandwidth"], known=("peak_compute", "memory_bandwidth"))
+    table = tables.told(cube, tables.records(cube, ["peak_compute", "memory_bandwidth"]))
     table["ridge"] = table["peak_compute"] / table["memory_bandwidth"] * 1e3
     own = tables.own_dims(cube, table)
-    shown = ("platform", "mode", "precision", *own)
-    named = shown if not own or len(set(table["platform"])) > 1 else shown[1:]
-    table["label"] = tables.labels_of(cube, table, shown, shown=named)
-    return tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
+    named = ["platform"] if not own or tables.several(table, "platform") else []
+    table["label"] = tables.labels_of(cube, table, [*named, "mode", "precision", *own])
+    return tables.ranked(cube, table)
 
 
 def _network_columns(networks: tables.Columns) -> dict[str, Any]:
@@ -120,7 +115,7 @@ def _height(count: int) -> int:
     return max(HEIGHT, AROUND + int(LABEL_STEP * (count + 1)))
 
 
-def _names_share(labels: np.ndarray[Any, Any]) -> float:
+def _names_share(labels: tables.Array) -> float:
     """Return the share of the width that the names of the roofs take at the right."""
     return min(max(NAMES, (80 + style.LETTER * max(map(len, labels))) / style.WIDTH), MOST_NAMES)
 
@@ -147,10 +142,9 @@ def _roof_lines(
     details = {"peak": ("peak", "TOP/s"), "bandwidth": ("bandwidth", "GB/s"), "ridge point": ("ridge", "op/B")}
     looks: dict[str, Any] = {"line_color": "colour", "line_dash": "dash", "line_width": 2}
     text = {"x": "end", "y": "y", "text": "label", "text_color": "colour", "x_offset": 5, "text_font_style": "bold"}
-    ends = ("x0", "y0", "x1", "y1")
     return [
-        segments(slopes, ends, name="rooflines.roofs", tooltip=details, heading="@label", policy="interp", **looks),
-        segments(flats, ends, name="rooflines.flats", tooltip=details, heading="@label", policy="interp", **looks),
+        segments(slopes, name="rooflines.roofs", tooltip=details, heading="@label", policy="interp", **looks),
+        segments(flats, name="rooflines.flats", tooltip=details, heading="@label", policy="interp", **looks),
         points(marked, "ridge", "peak", name="rooflines.ridges", tooltip=details, heading="@label", marker="marker",
                size="size", fill_color="colour", line_color=style.SURFACE),
         segments(leaders, ("x", "peak", "end", "y"), name="rooflines.names", line_color="colour", line_width=1,
@@ -164,25 +158,20 @@ def _dashes(cube: xr.Dataset, roofs: tables.Columns) -> list[str]:
     names = tables.given_names(cube, roofs["platform"].tolist())
     dash_of = style.platform_dashes(names.values())
     dashes = []
-    for peak, bandwidth, platform in zip(
-        roofs["peak_compute"], roofs["memory_bandwidth"], roofs["platform"], strict=True
-    ):
+    limits = zip(roofs["peak_compute"].tolist(), roofs["memory_bandwidth"].tolist(), strict=True)
+    for platform, roof in zip(roofs["platform"], limits, strict=True):
         place = style.DASHES.index(dash_of[names[platform]])
-        key = float(peak), float(bandwidth)
-        dashes.append(style.DASHES[(seen[key] + 1) % len(style.DASHES) if seen.get(key) == place else place])
-        seen[key] = style.DASHES.index(dashes[-1])
+        seen[roof] = (place + 1) % len(style.DASHES) if seen.get(roof) == place else place
+        dashes.append(style.DASHES[seen[roof]])
     return dashes
 
 
 # very many roofs ------------------------------------------------------------------------------------------------------
 
 
-def _attained(roofs: tables.Columns, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _attained(roofs: tables.Columns, at: tables.Array) -> tables.Array:
     """Return what each roof attains at each intensity."""
-    attained: np.ndarray[Any, Any] = np.minimum(
-        roofs["peak_compute"][:, None], roofs["memory_bandwidth"][:, None] * 1e-3 * at
-    )
-    return attained
+    return np.asarray(np.minimum(roofs["peak_compute"][:, None], roofs["memory_bandwidth"][:, None] * 1e-3 * at))
 
 
 def _envelope(roofs: tables.Columns, x_range: tuple[float, float], right: float) -> list[Any]:
@@ -209,11 +198,11 @@ def _named_roofs(roofs: tables.Columns, x_range: tuple[float, float]) -> tables.
 
 def _achieved(cube: xr.Dataset) -> tables.Columns | None:
     """Lay out what was achieved: operations a second at the best measured batch, and what the roof allows there."""
-    needed = ("ops", "measured_throughput", "operational_intensity", "peak_compute", "memory_bandwidth")
+    needed = ("measured_throughput", "ops", "operational_intensity", "peak_compute", "memory_bandwidth")
     if not set(needed) <= set(cube.variables):
         return None
     small = tables.at_best_batch(cube[[*needed, *({"quality"} & set(cube.variables))]], "measured_throughput")
-    table = tables.records(small, ["measured_throughput", "ops", *needed[2:]], known=needed, bare=True)
+    table = tables.records(small, needed)
     x, y = table["operational_intensity"], table["measured_throughput"] * table["ops"] * 1e-12
     roof = np.minimum(table["peak_compute"], table["memory_bandwidth"] * 1e-3 * x)
     return {**table, "x": x, "y": y, "roof": roof, "share": y / roof}
@@ -228,11 +217,7 @@ def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis
         axes,
         name="rooflines.achieved",
         doubtful=np.zeros(len(achieved["y"]), dtype=bool),
-        also=lambda rows: {
-            "roof": rows["roof"],
-            "share": rows["share"],
-            "share_text": np.array([percent(one) for one in rows["share"]], dtype=object),
-        },
+        also=lambda rows: tables.only(rows, "roof", "share") | {"share_text": [percent(one) for one in rows["share"]]},
         worth=lambda: extreme_rows(achieved, achieved["y"], achieved["share"]),
         worth_are="the best of each platform",
         tooltip={"achieved": ("y", "TOP/s"), "of the roof": "@share_text"},
@@ -246,7 +231,7 @@ def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis
 # labels and the strip of networks -------------------------------------------------------------------------------------
 
 
-def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pixels: float) -> np.ndarray[Any, Any]:
+def spread_labels(levels: tables.Array, bounds: tuple[float, float], pixels: float) -> tables.Array:
     """Move labels apart so that none overprints another: nearest places in the same order."""
     from scipy.optimize import isotonic_regression
 
@@ -257,9 +242,7 @@ def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pix
     placed = isotonic_regression(levels[order].astype("f8") - even).x + even
     placed += max(0.0, low + step / 2 - placed[0])
     placed -= max(0.0, placed[-1] - high + step / 2)
-    result: np.ndarray[Any, Any] = np.empty_like(placed)
-    result[order] = placed
-    return result
+    return np.asarray(placed[np.argsort(order)])
 
 
 def _strip(networks: tables.Columns, x_range: tuple[float, float], ticks: tuple[tuple[float, str], ...]) -> Any:
@@ -277,17 +260,15 @@ def _strip(networks: tables.Columns, x_range: tuple[float, float], ticks: tuple[
         heads["y"] = np.array([place[name] for name in heads["label"]])
         text = {"x": "intensity", "y": "y", "text": "precision", "x_offset": 5, "text_color": style.MUTED}
         parts.append(points(heads, "intensity", "y", name="rooflines.heads", alpha=0.0, texts=[text]))
-    step = -(-len(names) // MOST)
+    rows = tuple((place[name], str(name)) for name in names[:: -(-len(names) // MOST)])
     x = Axis("operational intensity (op per byte of weights)", x_range, log=True, ticks=ticks)
-    y = Axis(
-        bounds=(0.6 - len(names), 0.6), ticks=tuple((place[name], str(name)) for name in names[::step]), grid=False
-    )
+    y = Axis(bounds=(0.6 - len(names), 0.6), ticks=rows, grid=False)
     return plane(parts, name="rooflines.strip", x=x, y=y, height=100 + min(34 * len(names), 700), toolbar=None)
 
 
 def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> list[str]:
     """Shorten names that would run into the next mark of their row to the first, or leave them out."""
-    at = np.log(heads["intensity"] / x_range[0]) / np.log(x_range[1] / x_range[0]) * (style.WIDTH - 80)
+    at = style.share(heads["intensity"], x_range, log=True) * (style.WIDTH - 80)
     labels = np.array([str(label) for label in heads["label"]])
     shown = []
     for place, label, name in zip(at, labels, heads["precision"], strict=True):
@@ -299,9 +280,8 @@ def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> 
 
 def _heads(networks: tables.Columns) -> dict[str, Any]:
     """Place a precision's name right of the network's last mark at that precision; those of one width share a place."""
-    table = pl.DataFrame({name: list(networks[name]) for name in ("label", "precision", "operational_intensity")})
-    last = (
-        table.rename({"operational_intensity": "intensity"}).group_by("label", "precision", maintain_order=True).max()
-    )
+    names = {"label": "label", "precision": "precision", "intensity": "operational_intensity"}
+    table = pl.DataFrame({name: list(networks[column]) for name, column in names.items()})
+    last = table.group_by("label", "precision", maintain_order=True).max()
     together = last.group_by("label", "intensity", maintain_order=True).agg(pl.col("precision").str.join(", "))
-    return {name: together[name].to_numpy() for name in together.columns}
+    return together.to_dict(as_series=False)

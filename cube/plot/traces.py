@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["power_trace"]
 
 COLUMNS = ("platform", "mode", "topology", "sample")
+METERED = ("power_w", "voltage_v", "current_a")
 WORDS = {
     "impossible_sample": "impossible: outside the supply's 4.75 … 5.25 V",
     "stuck_sample": "stuck: the meter repeats one reading",
@@ -72,14 +73,11 @@ def power_trace(traces: Any, *, topologies: str | Sequence[str] | None = None) -
     bounds = style.log_bounds(table["watts"])
     panels = []
     for topology in down:
-        seconds = (
-            -2.0,
-            1.03 * max(float(run["sample"].to_numpy().max()) for key, run in runs.items() if key[2] == topology),
-        )
+        longest = max(float(run["sample"].to_numpy().max()) for key, run in runs.items() if key[2] == topology)
         for hardware in across:
             run, name = runs.get((*hardware, topology), table.clear()), f"{' '.join(hardware)} · {topology}"
             looks: dict[str, Any] = {"width": style.WIDTH // len(across), "last": topology == down[-1]}
-            panels.append(_stretch(run, name, seconds, bounds, **looks))
+            panels.append(_stretch(run, name, (-2.0, 1.03 * longest), bounds, **looks))
     rules = table["rule"].to_list()
     impossible, stuck = (sum(name in (rule or "") for rule in rules) for name in WORDS)
     head = (
@@ -95,30 +93,24 @@ def _samples(traces: Any, topologies: str | Sequence[str] | None) -> pl.DataFram
         raise InvalidDataError(msg)
     samples = as_table(traces, what="traces")
     missing = [name for name in COLUMNS if name not in samples.columns]
-    if not missing and not ("power_w" in samples.columns or {"voltage_v", "current_a"} <= set(samples.columns)):
-        missing = ["power_w"]
+    if not ("power_w" in samples.columns or {"voltage_v", "current_a"} <= set(samples.columns)):
+        missing.append("power_w")
     if missing:
         msg = (
             f"`{missing[0]}`: the figure power_trace needs this column and the table lacks it; "
             "see datasets.load_power_traces()"
         )
         raise MissingInputError(msg)
-    empty = [
-        pl.lit(None, pl.Float64).alias(name)
-        for name in ("voltage_v", "current_a", "power_w")
-        if name not in samples.columns
-    ]
+    empty = [pl.lit(None, pl.Float64).alias(name) for name in METERED if name not in samples.columns]
     table = trace_rows(samples.with_columns(empty)).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
-    findings = check(datasets.load_measurements().clear(), traces=table.drop("row"))
-    findings = (
-        findings.filter(pl.col("table") == "traces").group_by("row").agg(rule=pl.col("rule").sort().str.join("+"))
-    )
+    findings = check(datasets.load_measurements().clear(), traces=table.drop("row")).filter(table="traces")
+    findings = findings.group_by("row").agg(rule=pl.col("rule").sort().str.join("+"))
     table = table.join(findings, on="row", how="left", maintain_order="left").with_columns(
         watts=pl.coalesce("power_w", pl.col("voltage_v") * pl.col("current_a"))
     )
     if topologies is not None:
-        wanted = [topologies] if isinstance(topologies, str) else list(topologies)
-        table = table.filter(pl.col("topology").is_in([*map(str, wanted)]))
+        wanted = [topologies] if isinstance(topologies, str) else map(str, topologies)
+        table = table.filter(pl.col("topology").is_in(list(wanted)))
     if not table.height:
         held = ", ".join(samples["topology"].unique(maintain_order=True))
         msg = f"`topologies`: expected runs of the table, got {topologies!r}; it holds {held}"
@@ -144,7 +136,7 @@ def _stretch(
     line = {"x0": [seconds[0]], "y0": [level], "x1": [seconds[1]], "y1": [level]}
     tooltip = {"power": ("watts", "W"), "sample": "@state"}
     parts = [
-        segments(line, ("x0", "y0", "x1", "y1"), name="power_trace.mean", color=style.INK, alpha=0.6, line_width=1),
+        segments(line, name="power_trace.mean", color=style.INK, alpha=0.6, line_width=1),
         points(columns, "second", "watts", name="power_trace.samples", tooltip=tooltip,
                marker="marker", size="size", line_color="colour", fill_color=None),
     ]  # fmt: skip

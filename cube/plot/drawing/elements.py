@@ -18,8 +18,7 @@ import numpy as np
 
 from roofcube.garbage import collector_at_rest
 from roofcube.interrupts import import_whole
-from roofcube.plot.drawing import matplotlib_looks, style
-from roofcube.plot.drawing.tables import value_text
+from roofcube.plot.drawing import matplotlib_looks, style, tables
 from roofcube.wording import counted
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ TURN = 57  # degrees that long texts of a horizontal axis are turned by
 HEAD, NOTE = 8.1, 6.4  # pixels of a letter of a title, and of a line below it
 MARGIN, LINE = 40, 19  # pixels beside a figure and its labels, and of one more line above it
 NOTEBOOK = 940  # pixels that a cell of a notebook is wide
+ENDS = ("x0", "y0", "x1", "y1")
 AREAS = ("Patch", "VArea", "HArea", "Image")
 LINES = ("Line", "Step", *AREAS)  # glyphs that take no filter (Bokeh's E-1024)
 INDEX = "index"
@@ -67,12 +67,11 @@ def load() -> Any:
     import holoviews as hv
 
     before = hv.Store.current_backend if hv.Store.renderers else None
-    if "bokeh" not in hv.Store.renderers or in_notebook():
-        if in_notebook():
-            hv.extension("bokeh", logo=False)
-        else:
-            import_whole("holoviews.plotting.bokeh")
-            import holoviews.plotting.bokeh
+    if in_notebook():
+        hv.extension("bokeh", logo=False)
+    elif "bokeh" not in hv.Store.renderers:
+        import_whole("holoviews.plotting.bokeh")
+        import holoviews.plotting.bokeh
     hv.Store.set_current_backend(before or "bokeh")
     return hv
 
@@ -109,23 +108,30 @@ def points(columns: Mapping[str, Any], x: str, y: str, *, name: str, **more: Any
     return _element("Points", columns, (x, y), name, **more)
 
 
-def segments(columns: Mapping[str, Any], ends: Sequence[str], *, name: str, **more: Any) -> Any:
-    """Make lines between ``(x0, y0, x1, y1)``."""
+def segments(columns: Mapping[str, Any], ends: Sequence[str] = ENDS, *, name: str, **more: Any) -> Any:
+    """Make lines between two ends, four columns."""
     return _element("Segments", columns, ends, name, **more)
 
 
-def rectangles(columns: Mapping[str, Any], sides: Sequence[str], *, name: str, **more: Any) -> Any:
-    """Make boxes between ``(x0, y0, x1, y1)``."""
+def rectangles(columns: Mapping[str, Any], sides: Sequence[str] = ENDS, *, name: str, **more: Any) -> Any:
+    """Make boxes between two corners, four columns."""
     return _element("Rectangles", columns, sides, name, **more)
 
 
-def image(values: np.ndarray[Any, Any], bounds: tuple[float, float, float, float], *, name: str, **more: Any) -> Any:
+def image(
+    values: tables.Array,
+    bounds: tuple[float, float, float, float],
+    *,
+    name: str,
+    tooltip: Mapping[str, str] | None = None,
+    **looks: Any,
+) -> Any:
     """Make a picture of values, a pixel each, first row on top, within (left, bottom, right, top)."""
-    hv = load()
-    looks = {key: value for key, value in more.items() if key not in ("tooltip", "color")}
-    declared = _Declared(name, looks, tooltip=more.get("tooltip"), heading="")
-    element = hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"])
-    return _dressed(element, {**looks, "hooks": [partial(_mark, declared=declared)]}, _scale_of(looks))
+    declared = _Declared(name, looks, tooltip=tooltip, heading="")
+    element = load().Image(values.astype("f4"), bounds=bounds, vdims=["value"])
+    return _dressed(
+        element, {**looks, "hooks": [partial(_mark, declared=declared)]}, tables.only(looks, *matplotlib_looks.SCALE)
+    )
 
 
 def curve(x: Any, y: Any, *, name: str, upper: Any = None, step: str = "", **more: Any) -> Any:
@@ -139,7 +145,7 @@ def curve(x: Any, y: Any, *, name: str, upper: Any = None, step: str = "", **mor
     return _element("Area", {**columns, "upper": np.asarray(upper, dtype="f8")}, ("x", "y", "upper"), name, **more)
 
 
-def staircase(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], *, sense_x: str, **more: Any) -> Any:
+def staircase(x: tables.Array, y: tables.Array, *, sense_x: str, **more: Any) -> Any:
     """Make the distinct points of a front, from left to right, joined by steps."""
     distinct = np.unique(np.column_stack([x, y]), axis=0)
     # with more x better, what is reached at the right of a step holds all along it
@@ -165,7 +171,7 @@ class _Declared:
     tags: Sequence[Any] = ()
     step: str = ""
     lines: Mapping[str, Any] = field(default_factory=dict)
-    others: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    others: Mapping[str, tables.Array] = field(default_factory=dict)
 
 
 DECLARED = {one.name for one in fields(_Declared)} - {"name", "looks", "others"}
@@ -174,7 +180,7 @@ DECLARED = {one.name for one in fields(_Declared)} - {"name", "looks", "others"}
 def _element(kind: str, columns: Mapping[str, Any], keys: Sequence[str], name: str, **options: Any) -> Any:
     """Make an element whose other columns are its values; options are those of HoloViews, and those declared."""
     hv = load()
-    declared = {option: value for option, value in options.items() if option in DECLARED}
+    declared = tables.only(options, *DECLARED)
     looks = {option: value for option, value in options.items() if option not in DECLARED}
     data = {key: _plain(column) for key, column in columns.items()}
     data[INDEX] = np.arange(len(data[keys[0]]))
@@ -190,9 +196,9 @@ def _element(kind: str, columns: Mapping[str, Any], keys: Sequence[str], name: s
     others = {key: column for key, column in data.items() if key not in seen}
     told = _Declared(name, looks, others=others, **declared)
     steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[told.step]} if told.step else {}
-    scale = _scale_of(looks) | ({"color": looks["color"]} if "cmap" in looks else {})
-    hooks = ({"hooks": [partial(hook, declared=told)]} for hook in (_mark, _mark_in_matplotlib))
-    return _dressed(element, looks | next(hooks), steps | scale | next(hooks))
+    scale = tables.only(looks, *matplotlib_looks.SCALE) | ({"color": looks["color"]} if "cmap" in looks else {})
+    bokeh, mpl = ({"hooks": [partial(hook, declared=told)]} for hook in (_mark, _mark_in_matplotlib))
+    return _dressed(element, looks | bokeh, steps | scale | mpl)
 
 
 def _dressed(
@@ -203,23 +209,19 @@ def _dressed(
     return dressed.opts(**matplotlib, backend="matplotlib") if "matplotlib" in load().Store.renderers else dressed
 
 
-def _write_tooltip(lines: Mapping[str, Any], data: dict[str, np.ndarray[Any, Any]]) -> dict[str, str]:
+def _write_tooltip(lines: Mapping[str, Any], data: dict[str, tables.Array]) -> dict[str, str]:
     """Return templates; of a line that is a column and its unit, the values are written into a column of their own."""
     templates = {}
     for words, told in lines.items():
         templates[words] = told
         if not isinstance(told, str):
             column, unit = told
-            data.setdefault(f"{column}_text", value_text(data[column], unit))
+            data.setdefault(f"{column}_text", tables.value_text(data[column], unit))
             templates[words] = f"@{{{column}_text}}" if " " in column else f"@{column}_text"
     return templates
 
 
-def _scale_of(looks: Mapping[str, Any]) -> dict[str, Any]:
-    return {option: looks[option] for option in matplotlib_looks.SCALE if option in looks}
-
-
-def _plain(column: Any) -> np.ndarray[Any, Any]:
+def _plain(column: Any) -> tables.Array:
     """Return a column as an array; what is no number as objects, one a row."""
     if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
         return column
@@ -287,7 +289,7 @@ def _draw_lines(figure: Any, lines: Mapping[str, Any], name: str) -> None:
         figure.multi_line("x", "y", source=source, view=view, name=name, **looks)
 
 
-def _columns_of(element: Any, others: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+def _columns_of(element: Any, others: Mapping[str, tables.Array]) -> dict[str, Any]:
     """Return all columns of an element, also of one that holds a selection of the rows."""
     rows = element.dimension_values(INDEX).astype(np.intp)
     columns = {str(dim): element.dimension_values(dim) for dim in element.dimensions() if str(dim) != INDEX}
@@ -333,36 +335,27 @@ def plane(
     if lost := without_place(_hidden_by_logarithms(parts, x, y)):
         told = [*told[:-1], "; ".join(filter(None, (*told[-1:], lost)))]
     title, lines = _fitting([title], y, width, HEAD)[0], _fitting(told, y, width)
+    # HoloViews looks for the ranges of all dims, of each element alone and again of all of them together, which took
+    # 40 % of drawing; where both axes have bounds nothing comes of it
+    bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
+    both = {**_axis_options("x", x), **_axis_options("y", y), "show_legend": False, "title": _plain_title(title)}
     options: dict[str, Any] = {
+        **both,
+        **bounded,
         "width": width,
         "height": height,
         "default_tools": list(TOOLS),
         "active_tools": [],
-        "show_legend": False,
         "toolbar": "below",
-        "title": _plain_title(title),
         **more,
     }
-    on_axes = _axis_options("x", x) | _axis_options("y", y)
-    options |= on_axes
-    # HoloViews looks for the ranges of all dims, of each element alone and again of all of them together, which took
-    # 40 % of drawing; where both axes have bounds nothing comes of it
-    bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
-    options |= bounded
     inches = INCHES, INCHES * height / width
     declared = _Plane(name, (x, y), lines, dict(key or {}), width, inches, list(tags))
-    in_matplotlib = {
-        **on_axes,
-        **matplotlib_looks.plain_axes(x, y),
-        "title": options["title"],
-        "show_legend": False,
-    }
+    in_matplotlib = {**both, **matplotlib_looks.plain_axes(x, y)}
     first, *others = parts
-    own = {
-        backend: {"hooks": [*_hooks_of(first, backend), partial(furnish, declared=declared)]}
-        for backend, furnish in (("bokeh", _furnish), ("matplotlib", matplotlib_looks.furnish))
-    }
-    dressed = [_dressed(first, options | own["bokeh"], in_matplotlib | own["matplotlib"], clone=True)]
+    furnished = (("bokeh", _furnish), ("matplotlib", matplotlib_looks.furnish))
+    bokeh, mpl = ([*_hooks_of(first, backend), partial(furnish, declared=declared)] for backend, furnish in furnished)
+    dressed = [_dressed(first, options | {"hooks": bokeh}, in_matplotlib | {"hooks": mpl}, clone=True)]
     # HoloViews makes the tools of every element anew, and keeps those of the first
     dressed += [_dressed(one, {**options, "default_tools": []}, in_matplotlib, clone=True) for one in others]
     overlay = hv.Overlay(dressed, group=name, name=name)
@@ -393,7 +386,7 @@ def without_place(count: int) -> str:
 
 def _hidden_by_logarithms(parts: Sequence[Any], x: Axis, y: Axis) -> int:
     """Count rows of marks that have no logarithm; elements of as many rows, such as bars and whiskers, share them."""
-    rows: dict[int, np.ndarray[Any, Any]] = {}
+    rows: dict[int, tables.Array] = {}
     for part in (one for one in parts if type(one).__name__ not in (*SERIES, "Image")):
         for name in (str(dim) for place, axis in enumerate((x, y)) if axis.log for dim in part.kdims[place::2]):
             lost = part.dimension_values(name) <= 0
@@ -414,11 +407,9 @@ def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) ->
 
 def _hooks_of(element: Any, backend: str = "bokeh") -> list[Any]:
     store = load().Store
-    return (
-        list(store.lookup_options(backend, element, "plot").kwargs.get("hooks", ()))
-        if backend in store.renderers
-        else []
-    )
+    if backend not in store.renderers:
+        return []
+    return list(store.lookup_options(backend, element, "plot").kwargs.get("hooks", ()))
 
 
 @dataclass(frozen=True)
@@ -510,13 +501,8 @@ def _plain_title(title: str) -> str:
 def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") -> Any:
     """Put planes side by side; the layout's group is the name of the figure."""
     hv = load()
-    options: dict[str, Any] = {
-        "shared_axes": False,
-        "toolbar": None,
-        "title": _plain_title(title),
-    }
-    if title:
-        options["fontsize"] = {"title": "16px"}
+    options: dict[str, Any] = {"shared_axes": False, "toolbar": None, "title": _plain_title(title)}
+    options |= {"fontsize": {"title": "16px"}} if title else {}
     for start in range(0, len(parts), columns) if columns > 1 else ():
         _level(parts[start : start + columns])
     if "matplotlib" in hv.Store.renderers:

@@ -61,19 +61,14 @@ def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
     if frame.empty:
         msg = f"`{wanted[0]}`: expected a known cell, got none; pass a cube where {' or '.join(wanted[:4])} is known"
         raise MissingInputError(msg)
-    columns: dict[str, Any] = {}
     own = [str(dim) for dim in small.dims if dim not in (*DIMS, POINT)]
-    for name in (*DIMS, *own, *BESIDE):
-        if name in frame and name not in wanted:
-            labels = frame[name]
-            text = labels.dtype.kind not in "fiubM"
-            order = list(dict.fromkeys(map(str, np.atleast_1d(cube[name].values))))
-            columns[name] = pd.Categorical(labels.astype(str), categories=order) if text else labels
-    for name in wanted:
-        attrs = cube[name].attrs
-        flags = "flag_meanings" in attrs
-        columns[name] = pd.Categorical(flag_words(frame[name].to_numpy().astype("i8"), attrs)) if flags else frame[name]
-    result = pd.DataFrame(columns)
+    labels = [name for name in (*DIMS, *own, *BESIDE) if name in frame and name not in wanted]
+    result = frame[list(dict.fromkeys([*labels, *wanted]))].copy()
+    for name in (name for name in labels if frame[name].dtype.kind not in "fiubM"):
+        order = list(dict.fromkeys(map(str, np.atleast_1d(cube[name].values))))
+        result[name] = pd.Categorical(frame[name].astype(str), categories=order)
+    for name in (name for name in wanted if "flag_meanings" in cube[name].attrs):
+        result[name] = pd.Categorical(flag_words(frame[name].to_numpy().astype("i8"), cube[name].attrs))
     for what in ("units", "long_name"):
         table_of = {name: getattr(VARIABLES.get(name), what, "") for name in wanted}
         result.attrs[what] = {name: str(cube[name].attrs.get(what, text)) for name, text in table_of.items()}

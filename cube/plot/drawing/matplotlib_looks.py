@@ -180,14 +180,14 @@ def furnish(plot: Any, _: Any, *, declared: Any) -> None:
 
 def _write_heads(axis: Any, letter: str, one: Any) -> list[Any]:
     """Write the heads of groups beyond the labels of an axis."""
-    letters = max((len(line) for _, text in one.ticks or () for line in text.split("\n")), default=0)
-    lines = max((text.count("\n") + 1 for _, text in one.ticks or ()), default=0)
-    room = (5.0 * letters * (1.0 if letter == "y" else 0.84) if letter == "y" or one.turned else 11 * lines) + 16
+    lines = [text.split("\n") for _, text in one.ticks or ()]
+    letters = 5.0 * max((len(line) for text in lines for line in text), default=0)
     looks = {"textcoords": "offset points", "weight": "bold", "size": 9, "parse_math": False, "annotation_clip": False}
     if letter == "y":
-        looks |= {"xytext": (-room, 0), "xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
+        looks |= {"xytext": (-letters - 16, 0), "xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
         return [axis.annotate(text, (0, at), **looks) for at, text in one.heads]
-    looks |= {"xytext": (0, room), "xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
+    room = 0.84 * letters if one.turned else 11 * max(map(len, lines), default=0)
+    looks |= {"xytext": (0, room + 16), "xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
     return [axis.annotate(text, (at, 1), **looks) for at, text in one.heads]
 
 

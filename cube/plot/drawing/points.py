@@ -6,26 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
-from roofcube.plot.drawing.tables import (
-    device_classes,
-    given_names,
-    labels_in_order,
-    only,
-    rows_by_labels,
-    scale_of,
-    taken,
-    told,
-)
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     import xarray as xr
-
-    from roofcube.plot.drawing.tables import Columns
 
 __all__ = [
     "LOOKS",
@@ -47,7 +35,7 @@ __all__ = [
 ]
 
 Pair = tuple[str, str]  # columns of the two axes
-FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
+FIELDS = (*tables.TOGGLED, "configuration", "flags", "source")
 PREDICTED_KEY = {"marker": "circle", "color": style.PREDICTED}
 MEASURED_KEY = {"marker": "x", "line_color": style.MEASURED, "line_width": 2}
 MANY = 5000  # marks above which a shade stands for most of them
@@ -64,11 +52,11 @@ LOOKS = {
 }
 
 
-def mark_columns(cube: xr.Dataset, table: Columns, pair: Pair, doubtful: Any, *, size: float) -> dict[str, Any]:
+def mark_columns(cube: xr.Dataset, table: tables.Columns, pair: Pair, doubtful: Any, *, size: float) -> dict[str, Any]:
     """Lay out a row per mark: its place, its look, and what toggles and tooltips ask for."""
     drawn = markers_of(cube, table)
     return {
-        **only(table, *FIELDS),
+        **tables.only(table, *FIELDS),
         "x": table[pair[0]],
         "y": table[pair[1]],
         "colour": colours_of(cube, table["platform"]),
@@ -78,34 +66,30 @@ def mark_columns(cube: xr.Dataset, table: Columns, pair: Pair, doubtful: Any, *,
     }
 
 
-def crosses(columns: Mapping[str, Any], x: str, y: str, doubtful: np.ndarray[Any, Any], **more: Any) -> Any:
+def crosses(columns: Mapping[str, Any], x: str, y: str, doubtful: tables.Array, **more: Any) -> Any:
     """Make the crosses of what was measured, boxed where in doubt."""
     data = {**columns, "marker": np.where(doubtful, "square_x", "x").astype(object)}
-    looks: dict[str, Any] = {
-        "marker": "marker" if len(doubtful) else "x",
-        "line_color": style.MEASURED,
-        "fill_color": None,
-    }
-    return points(data, x, y, size=10, line_width=2, **looks, **more)
+    looks: dict[str, Any] = {"line_color": style.MEASURED, "line_width": 2, "fill_color": None}
+    return points(data, x, y, marker="marker" if len(doubtful) else "x", size=10, **looks, **more)
 
 
-def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, Any]:
+def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> tables.Array:
     """Return the colour of the platform of each row."""
     platforms = list(platforms)
     colours = palette_of(cube, platforms)
     return np.array([colours[one] for one in platforms], dtype=object)
 
 
-def markers_of(cube: xr.Dataset, table: Columns) -> list[str]:
+def markers_of(cube: xr.Dataset, table: tables.Columns) -> list[str]:
     """Return the marker of the platform of each row."""
     classes = dict(zip(table["platform"].tolist(), table["device_class"].tolist(), strict=True))
-    markers = shapes_of(cube, {**device_classes(cube), **classes})
+    markers = shapes_of(cube, {**tables.device_classes(cube), **classes})
     return [markers[name] for name in table["platform"].tolist()]
 
 
 def shapes_of(cube: xr.Dataset, classes: Mapping[str, str]) -> dict[str, str]:
     """Return the markers of platforms."""
-    names = given_names(cube, classes)
+    names = tables.given_names(cube, classes)
     markers = style.platform_markers({names[platform]: kind for platform, kind in classes.items()})
     return {platform: markers[name] for platform, name in names.items()}
 
@@ -113,7 +97,7 @@ def shapes_of(cube: xr.Dataset, classes: Mapping[str, str]) -> dict[str, str]:
 def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     """Return the colours of platforms; of all of a cube, since they must not depend on which of them a figure shows."""
     every = np.atleast_1d(cube["platform"].values).tolist() if "platform" in cube.coords else []
-    names = given_names(cube, labels_in_order(cube, "platform", [*every, *platforms]))
+    names = tables.given_names(cube, tables.labels_in_order(cube, "platform", [*every, *platforms]))
     colours = style.platform_colours(names.values())
     return {platform: colours[name] for platform, name in names.items()}
 
@@ -128,14 +112,14 @@ def platform_key(columns: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def axis_of(cube: xr.Dataset, name: str, words: str, values: Any) -> Axis:
     """Choose an axis: log where values span more than a factor of five and are no percentages."""
-    unit = scale_of(cube, name)[1]
+    unit = tables.scale_of(cube, name)[1]
     finite = np.asarray(values, dtype="f8")
     finite = finite[np.isfinite(finite)]
-    log = unit != "%" and bool((finite > 0).all() and finite.max() > 5 * finite.min())
+    low, high, size = finite.min(), finite.max(), float(np.abs(finite).max())
+    log = unit != "%" and bool(low > 0 and high > 5 * low)
     # of values that are all but equal, ticks would differ in digits that nobody reads
-    span, size = finite.max() - finite.min(), float(np.abs(finite).max())
-    margin = 0.06 * span if span > 1e-3 * size else 0.02 * size or 1.0
-    bounds = style.log_bounds(finite) if log else (float(finite.min() - margin), float(finite.max() + margin))
+    margin = 0.06 * (high - low) if high - low > 1e-3 * size else 0.02 * size or 1.0
+    bounds = style.log_bounds(finite) if log else (float(low - margin), float(high + margin))
     return Axis(axis_label(words, unit, log=log), bounds, log=log)
 
 
@@ -149,15 +133,15 @@ def axis_label(words: str, unit: str, *, log: bool) -> str:
 
 def marks(
     cube: xr.Dataset,
-    table: Columns,
+    table: tables.Columns,
     pair: Pair,
     axes: tuple[Axis, Axis],
     *,
     name: str,
-    doubtful: np.ndarray[Any, Any],
-    worth: Callable[[], np.ndarray[Any, Any]],
+    doubtful: tables.Array,
+    worth: Callable[[], tables.Array],
     worth_are: str = "the front and the best of each platform",
-    also: Callable[[Columns], Mapping[str, Any]] | None = None,
+    also: Callable[[tables.Columns], Mapping[str, Any]] | None = None,
     marker_size: float = 7,
     **more: Any,
 ) -> tuple[list[Any], str, dict[str, Any]]:
@@ -179,15 +163,15 @@ def marks(
         shade = [_shade(x, y, axes, f"{name.split('.')[0]}.density")]
         note = f"shade = number of points here, of {with_thousands(count)}; marks = {worth_are}"
         note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
-    rows = told(cube, taken(table, mask))
+    rows = tables.told(cube, tables.taken(table, mask))
     columns = {**mark_columns(cube, rows, pair, doubtful[mask], size=marker_size), **(also(rows) if also else {})}
     return [*shade, points(columns, "x", "y", name=name, **{**LOOKS, **more})], note, columns
 
 
-def extreme_rows(table: Columns, *values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def extreme_rows(table: tables.Columns, *values: tables.Array) -> tables.Array:
     """Return which rows have the largest value of their platform."""
     mask = np.zeros(len(table["platform"]), dtype=bool)
-    for rows in list(rows_by_labels(table, ["platform"]).values())[:MOST_PLATFORMS]:
+    for rows in list(tables.rows_by_labels(table, ["platform"]).values())[:MOST_PLATFORMS]:
         mask[[rows[np.argmax(column[rows])] for column in values]] = True
     return mask
 
@@ -196,12 +180,12 @@ def _shade(x: Any, y: Any, axes: tuple[Axis, Axis], name: str) -> Any:
     """Make a box for each cell of the axes that holds marks, the darker the more."""
     places, edges = [], []
     for values, axis, cells in zip((x, y), axes, GRID, strict=True):
-        low, high = axis.bounds or (0.0, 1.0)
-        scale, back = (np.log10, lambda z: 10.0**z) if axis.log else (np.asarray, np.asarray)
-        ends = float(scale(low)), float(scale(high))
-        place = (scale(np.asarray(values, dtype="f8")) - ends[0]) / (ends[1] - ends[0]) * cells
+        bounds = axis.bounds or (0.0, 1.0)
+        place = style.share(values, bounds, log=axis.log) * cells
         places.append(np.clip(place.astype(np.intp), 0, cells - 1))
-        edges.append(back(np.linspace(*ends, cells + 1)))
+        low, high = np.log10(bounds) if axis.log else bounds
+        even = np.linspace(low, high, cells + 1)
+        edges.append(10.0**even if axis.log else even)
     counts = np.bincount(places[0] * GRID[1] + places[1], minlength=GRID[0] * GRID[1])
     filled = np.flatnonzero(counts)
     column, row = np.divmod(filled, GRID[1])
@@ -214,7 +198,7 @@ def _shade(x: Any, y: Any, axes: tuple[Axis, Axis], name: str) -> Any:
         "alpha": 0.15 + 0.75 * np.log1p(number) / np.log1p(number.max()),
         "count_text": [with_thousands(int(one)) for one in number],
     }
-    return rectangles(boxes, ("x0", "y0", "x1", "y1"), name=name, tooltip={"points": "@count_text"}, heading="",
+    return rectangles(boxes, name=name, tooltip={"points": "@count_text"}, heading="",
                       color=style.MUTED, line_color=None, fill_alpha="alpha")  # fmt: skip
 
 
@@ -223,11 +207,10 @@ def _shade(x: Any, y: Any, axes: tuple[Axis, Axis], name: str) -> Any:
 
 def place_labels(x: Any, y: Any, texts: list[str], axes: tuple[Axis, Axis], size: tuple[float, float]) -> list[str]:
     """Keep the labels right of marks that overprint neither another label nor another mark; blank the others."""
-    places = []
-    for values, axis, pixels in zip((x, y), axes, size, strict=True):
-        low, high = axis.bounds or (0.0, 1.0)
-        scale = np.log if axis.log else np.asarray
-        places.append((scale(np.asarray(values, dtype="f8")) - scale(low)) / (scale(high) - scale(low)) * pixels)
+    places = [
+        style.share(values, axis.bounds or (0.0, 1.0), log=axis.log) * pixels
+        for values, axis, pixels in zip((x, y), axes, size, strict=True)
+    ]
     boxes: list[tuple[float, float, float, float]] = []
     shown = []
     for at, level, text in zip(*places, texts, strict=True):

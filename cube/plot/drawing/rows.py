@@ -9,10 +9,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import MARGIN, NOTEBOOK, Axis, in_notebook, plane, rectangles
-from roofcube.plot.drawing.tables import labels_of, only, own_dims, ranks, several, sorted_rows, taken, told
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import with_thousands
 
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.plot.drawing.tables import Columns
-
 __all__ = [
     "Rows",
     "bars",
     "by_configuration",
     "few_rows",
     "fields",
+    "hollow",
     "linear_axis",
     "log_axis",
     "numbers",
@@ -37,7 +36,7 @@ __all__ = [
     "swatches",
 ]
 
-FIELDS = ("platform", "precision", "topology", "configuration", "row", "group", "place", "y")
+FIELDS = (*tables.TOGGLED, "configuration", "row", "group", "place", "y")
 ROW = 20  # pixels a row takes
 GAP = 0.7  # rows between two groups
 LABEL = 11  # pixels that a label of a row takes at least
@@ -48,7 +47,7 @@ BEYOND, MOST_BEYOND = 12, 0.7  # pixels between a bar and the end of its text be
 MOST_ROWS = 360  # lower ones would be thinner than the numbers at their ends
 
 
-def by_configuration(cube: xr.Dataset, table: Columns, order: np.ndarray[Any, Any]) -> tuple[Columns, Rows, str]:
+def by_configuration(cube: xr.Dataset, table: tables.Columns, order: tables.Array) -> tuple[tables.Columns, Rows, str]:
     """Sort rows by platform, then by `order`; add their texts and where they lie.
 
     Returns
@@ -59,39 +58,36 @@ def by_configuration(cube: xr.Dataset, table: Columns, order: np.ndarray[Any, An
         Which rows were left out; empty where none were.
     """
     kept, few = few_rows(table["platform"], order)
-    table, order = taken(table, kept), order[kept]
-    own = own_dims(cube, table)
-    differ = [dim for dim in ("topology", "pruning") if several(table, dim)]
-    table = sorted_rows(table, ranks(cube, table, "platform"), order)
-    pairs = row_pairs(table, labels_of(cube, table, (*CONFIGURATION, *own), shown=("mode", "precision", *differ, *own)))
+    table, order = tables.taken(table, kept), order[kept]
+    own = tables.own_dims(cube, table)
+    single = ["platform", *(dim for dim in ("topology", "pruning") if not tables.several(table, dim))]
+    table = tables.ranked(cube, table, order)
+    labels = tables.labels_of(cube, table, [dim for dim in (*CONFIGURATION, *own) if dim not in single])
+    pairs = row_pairs(table, labels)
     rows = Rows(pairs)
-    return {**told(cube, table), **rows.columns(pairs)}, rows, few
+    return {**tables.told(cube, table), **rows.columns(pairs)}, rows, few
 
 
-def few_rows(
-    groups: Sequence[Any] | np.ndarray[Any, Any], order: np.ndarray[Any, Any]
-) -> tuple[np.ndarray[Any, Any], str]:
+def few_rows(groups: Sequence[Any] | tables.Array, order: tables.Array) -> tuple[tables.Array, str]:
     """Choose the rows of a figure that cannot hold them all: of each group those that come first, in turn."""
     count = len(order)
     if count <= MOST_ROWS:
         return np.arange(count), ""
-    _, start, number = np.unique(np.asarray(groups, dtype=str), return_index=True, return_inverse=True)
-    sorted_by_group = np.lexsort((order, number))
-    rank = np.empty(count, dtype=np.intp)
-    rank[sorted_by_group] = np.arange(count) - np.searchsorted(number[sorted_by_group], number[sorted_by_group])
-    kept = np.sort(np.lexsort((order, rank))[:MOST_ROWS])
-    whose = "those that head the rows of each platform" if len(start) > 1 else "those that head the rows"
+    table = pl.DataFrame({"group": list(map(str, groups)), "order": order})
+    rank = table.select(pl.col("order").rank("ordinal").over("group")).to_series()
+    kept = np.sort(np.lexsort((order, rank.to_numpy()))[:MOST_ROWS])
+    whose = "those that head the rows of each platform" if table["group"].n_unique() > 1 else "those that head the rows"
     return kept, f"{MOST_ROWS} of {with_thousands(count)} rows, {whose}"
 
 
-def row_pairs(table: Columns, labels: Sequence[str] | np.ndarray[Any, Any]) -> list[tuple[str, str]]:
+def row_pairs(table: tables.Columns, labels: Sequence[str] | tables.Array) -> list[tuple[str, str]]:
     """Return the platform and the label of each row."""
     return [(str(platform), label or " ") for platform, label in zip(table["platform"], labels, strict=True)]
 
 
-def fields(table: Columns, *more: str) -> dict[str, Any]:
+def fields(table: tables.Columns, *more: str) -> dict[str, Any]:
     """Take the columns that buttons ask for, where each row lies, and more."""
-    return only(table, *FIELDS, *more)
+    return tables.only(table, *FIELDS, *more)
 
 
 class Rows:
@@ -153,6 +149,12 @@ def bars(columns: Mapping[str, Any], left: str | float, right: str, height: floa
     return rectangles({**columns, **sides}, (left, "y0", right, "y1"), name=name, **more)
 
 
+def hollow(colour: str, x: str, text: str) -> dict[str, Any]:
+    """Return the looks of bars that are hollow where in doubt, by their column `filled`, a text right of each."""
+    edge = {"line_color": colour, "line_width": 1.2}
+    return {"fill_color": colour, "fill_alpha": "filled", **edge, "texts": [numbers(x, text)]}
+
+
 def numbers(x: str, text: str) -> dict[str, Any]:
     """Write a text right of each bar."""
     return {"x": x, "y": "y", "text": text, "x_offset": 7}
@@ -163,18 +165,18 @@ def swatches(colours: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return {label: {"fill_color": colour, "line_color": None} for label, colour in colours.items()}
 
 
-def log_axis(label: str, values: np.ndarray[Any, Any], floor: float, texts: Iterable[str], pixels: float) -> Axis:
+def log_axis(label: str, values: tables.Array, floor: float, texts: Iterable[str], pixels: float) -> Axis:
     """Return the axis of bars that start at a floor, on so many pixels, with room for the texts at their ends."""
     lengths = np.log(np.maximum(np.nan_to_num(values, nan=floor), floor * 2) / floor)
     return Axis(label, (floor, floor * float(np.exp(_length_with(lengths, texts, pixels)))), log=True)
 
 
-def linear_axis(label: str, values: np.ndarray[Any, Any], texts: Iterable[str], pixels: float) -> Axis:
+def linear_axis(label: str, values: tables.Array, texts: Iterable[str], pixels: float) -> Axis:
     """Return the axis of bars that start at zero, on so many pixels, with room for the texts at their ends."""
     return Axis(label, (0.0, float(_length_with(np.nan_to_num(values), texts, pixels))))
 
 
-def _length_with(lengths: np.ndarray[Any, Any], texts: Iterable[str], pixels: float) -> Any:
+def _length_with(lengths: tables.Array, texts: Iterable[str], pixels: float) -> Any:
     """Return the length of an axis at which no text beyond a bar is cut."""
     wide = BEYOND + style.LETTER * np.array([len(text) for text in texts])
     return np.max(lengths / (1 - np.minimum(wide / pixels, MOST_BEYOND)))

@@ -21,6 +21,7 @@ __all__ = ["save"]
 
 KINDS = (".html", ".htm", ".png", ".svg")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+OPTIONS = ("--headless", "--hide-scrollbars", "--disable-gpu", "--virtual-time-budget=5000")
 PATIENCE = 90  # seconds
 PAGE = (
     '<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title></head>'
@@ -97,13 +98,9 @@ def save(figure: Any, path: str | Path, *, scale: float = 2.0) -> Path:
             found = re.search(r'id="svg">(.*?)</script>', _run(program, source, ["--dump-dom"]), re.DOTALL)
             picture.write_text(found[1] if found else "", encoding="utf-8")
         else:
-            width, height = _pixels(model)
-            shot = [
-                f"--window-size={width},{height}",
-                f"--force-device-scale-factor={scale}",
-                f"--screenshot={picture}",
-            ]
-            _run(program, source, shot)
+            size = "{},{}".format(*_pixels(model))
+            look = f"--window-size={size}", f"--force-device-scale-factor={scale}", f"--screenshot={picture}"
+            _run(program, source, look)
         if not picture.exists() or not picture.stat().st_size:
             msg = f"`path`: {Path(program).name} wrote no {kind[1:].upper()}; save HTML and export it from the toolbar"
             raise MissingExtraError(msg)
@@ -127,27 +124,17 @@ def _page(model: Any, title: str, after: str = "") -> str:
 
 
 def _program() -> str:
-    for name in PROGRAMS:
-        if found := shutil.which(name):
-            return found
+    if program := next(filter(None, map(shutil.which, PROGRAMS)), None):
+        return program
     msg = "`path`: PNG and SVG need the program chromium (or Chrome) and there is none; install it, or save as .html"
     raise MissingExtraError(msg)
 
 
 def _run(program: str, page: Path, arguments: Sequence[str]) -> str:
-    fixed = [
-        "--headless",
-        "--hide-scrollbars",
-        "--disable-gpu",
-        "--virtual-time-budget=5000",
-        f"--user-data-dir={page.parent}/profile",
-    ]
     # Chromium refuses to sandbox itself for root; the page is our own and loads nothing
-    fixed += ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    done = subprocess.run(
-        [program, *fixed, *arguments, page.as_uri()], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    return done.stdout
+    own = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    command = [program, *OPTIONS, f"--user-data-dir={page.parent}/profile", *own, *arguments, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
 
 
 def _plots(model: Any) -> list[Any]:
@@ -164,8 +151,7 @@ def _pixels(model: Any) -> tuple[int, int]:
     grids = list(model.select({"type": GridPlot}))
     if not grids:
         return (plots[0].width, plots[0].height) if plots else (getattr(model, "width", None) or 1100, 1200)
-    rows: dict[int, list[Any]] = {}
-    for child, row, *_ in grids[0].children:
-        rows.setdefault(row, []).append(child)
-    width = max(sum(plot.width for plot in row) for row in rows.values())
-    return width, sum(max(plot.height for plot in row) for row in rows.values()) + 40
+    places = grids[0].children
+    rows = [[plot for plot, place, *_ in places if place == row] for row in {row for _, row, *_ in places}]
+    width = max(sum(plot.width for plot in row) for row in rows)
+    return width, sum(max(plot.height for plot in row) for row in rows) + 40

@@ -106,6 +106,10 @@ SYMBOLS = {
     "plus": "✚",
 }  # fmt: skip
 NO_COLOUR = {"NaN": (0, 0, 0, 0)}
+BAR = {
+    "width": 14, "padding": 6, "bar_line_color": None, "background_fill_color": SURFACE, "major_label_text_color": INK,
+    "title_text_color": INK, "title_text_font_style": "normal", "title_standoff": 10,
+}  # fmt: skip
 DASHES = ("solid", "dashed", "dotdash", "dashdot")
 
 PLAIN = """
@@ -143,6 +147,7 @@ DARK_MODE = """
 """.replace("LIGHT", str(list(ON_DARK))).replace("DARK;", f"{list(ON_DARK.values())};")
 
 HOLLOW = "hollow = in doubt, reason in the tooltip"
+BOXED = "boxed cross = in doubt, reason in the tooltip"
 TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 
@@ -170,6 +175,13 @@ def floor_of(*columns: np.ndarray[Any, Any]) -> float:
     values = np.concatenate([np.asarray(column, dtype="f8") for column in columns])
     known = values[np.isfinite(values) & (values > 0)]
     return float(10.0 ** np.floor(np.log10(known.min() / 1.02))) if known.size else 1.0  # 10 has a bar too
+
+
+def share(values: Any, bounds: tuple[float, float], *, log: bool) -> Any:
+    """Return where values lie between two bounds, 0 at the first and 1 at the second, in decades on a log axis."""
+    scale = np.log10 if log else np.asarray
+    low, high = (scale(end) for end in bounds)
+    return (scale(np.asarray(values, dtype="f8")) - low) / (high - low)
 
 
 def decades(low: float, high: float) -> list[float]:
@@ -209,16 +221,6 @@ def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: 
     from bokeh.palettes import Cividis256
 
     known = f"bright = {'more' if sense == 'max' else 'less'}, better" if sense else ""
-    looks = {
-        "width": 14,
-        "padding": 6,
-        "bar_line_color": None,
-        "title_text_font_style": "normal",
-        "major_label_text_color": INK,
-        "title_text_color": INK,
-        "background_fill_color": SURFACE,
-        "title_standoff": 10,
-    }
     return {
         "cmap": list(Cividis256[::-1] if sense == "min" else Cividis256),
         "clim": (low, high),
@@ -226,7 +228,7 @@ def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: 
         "clipping_colors": NO_COLOUR,
         "colorbar": True,
         "clabel": "\n".join(filter(None, (unit, known))),
-        "colorbar_opts": looks,
+        "colorbar_opts": dict(BAR),
         "fontsize": {"cticks": TEXT, "clabel": TEXT},
     }
 

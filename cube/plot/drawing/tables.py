@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "POINT",
+    "TOGGLED",
+    "Array",
     "Columns",
     "accuracy_of",
     "accuracy_text",
@@ -64,7 +66,7 @@ __all__ = [
     "own_dims",
     "possible",
     "range_texts",
-    "ranks",
+    "ranked",
     "rate_unit",
     "records",
     "require",
@@ -73,7 +75,7 @@ __all__ = [
     "scope_text",
     "several",
     "short_label",
-    "sorted_rows",
+    "sound",
     "source_text",
     "taken",
     "threaded",
@@ -81,8 +83,10 @@ __all__ = [
     "value_text",
 ]
 
-Columns = dict[str, np.ndarray[Any, Any]]
+Array = np.ndarray[Any, Any]
+Columns = dict[str, Array]
 POINT = "point"  # the dim of fronts
+TOGGLED = ("platform", "precision", "topology")  # columns that the buttons of a page ask for
 NO_PLATFORM = "hardware"  # where a variable has no platform
 
 # what the hardware offers has a platform and no network, what a network needs the reverse
@@ -93,16 +97,12 @@ LABELS_OF = {
 
 MEASURED = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
 
-# quantity → variable; measured throughput and latency depend on the scope
-OBSERVED = {
-    "measured": {"power": "power_full"},
-    "predicted": {
-        "throughput": "predicted_throughput",
-        "latency": "predicted_latency",
-        "top1": "top1",
-        "power": "power",
-        "energy": "predicted_energy",
-    },
+# quantity → variable
+PREDICTED = {
+    "throughput": "predicted_throughput",
+    "latency": "predicted_latency",
+    "top1": "top1",
+    "power": "power",
 }
 
 
@@ -154,18 +154,17 @@ def _asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Datas
                 raise InvalidDataError(msg)
             answer = sweep.best(name, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
             parts[name] = answer[name].drop_vars([one for one in answer.coords if one not in answer.dims])
-    coords = {
-        name: coordinate
-        for name, coordinate in sweep.model.coords.items()
-        if name in DIMS or name in ("device_class", "family", *sweep.dims)
-    }
+    beside = (*DIMS, "device_class", "family", *sweep.dims)
+    coords = {name: coordinate for name, coordinate in sweep.model.coords.items() if name in beside}
     return xr.Dataset(parts, attrs=sweep.context.attrs).assign_coords(coords) if parts else xr.Dataset(coords=coords)
 
 
 def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], str]:
     """Name the variables of quantities: measured where any was timed or metered, else predicted; and which it is."""
-    timed = {**measured_names(scope), **OBSERVED["measured"], "top1": accuracy_of(cube)}
-    kinds = {"measured": timed, "predicted": OBSERVED["predicted"]}
+    kinds = {
+        "measured": {**measured_names(scope), "power": "power_full", "top1": accuracy_of(cube)},
+        "predicted": PREDICTED,
+    }
     found = {kind: {quantity: names[quantity] for quantity in quantities} for kind, names in kinds.items()}
     if isinstance(cube, Sweep):
         return found["predicted"], "predicted"
@@ -195,12 +194,10 @@ def accuracy_text(cube: Any) -> str:
 def _with_single_labels(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
     """Give variables the platform, or the network, that is the only one of the cube, so that marks can name it."""
     single = [dim for dim in ("platform", "topology") if cube.sizes.get(dim) == 1 and dim in cube.coords]
-    missing = {
-        name: [dim for dim in single if dim not in cube[name].dims and dim in LABELS_OF.get(name, single)]
-        for name in names
-        if name in cube.data_vars
-    }
-    return cube.assign({name: cube[name].expand_dims(dims) for name, dims in missing.items() if dims})
+    for name in (name for name in names if name in cube.data_vars):
+        missing = [dim for dim in LABELS_OF.get(name, single) if dim in single and dim not in cube[name].dims]
+        cube = cube.assign({name: cube[name].expand_dims(missing)}) if missing else cube
+    return cube
 
 
 def one_model(cube: xr.Dataset, place: int = 0) -> xr.Dataset:
@@ -226,9 +223,10 @@ def at_best_batch(cube: xr.Dataset, name: str, *judged: str) -> xr.Dataset:
 
 def sound(cube: xr.Dataset, array: xr.DataArray, names: Iterable[str], over: Sequence[str]) -> xr.DataArray:
     """Leave out of what is reduced over dims the values that are impossible; where no other is known, they stay."""
-    if not over or not is_judged(cube) or not set(cube["quality"].dims) <= set(array.dims):
+    mask = possible_cells(cube, array, names)
+    if not over or mask is True:
         return array
-    trusted = array.where(possible(cube, cube["quality"], names))
+    trusted = array.where(mask)
     return trusted.where(trusted.notnull().any(over), array)
 
 
@@ -261,20 +259,20 @@ def long_name(cube: Any, name: str) -> str:
     return str(attrs.get("long_name", VARIABLES[name].long_name if name in VARIABLES else name))
 
 
-def holders(labels: Any, values: np.ndarray[Any, Any], held: float) -> str:
+def holders(labels: Any, values: Array, held: float) -> str:
     """Name whose value it is: the first, and how many others have the same."""
     names = list(dict.fromkeys(map(str, np.asarray(labels)[values == held])))
     return names[0] + (f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else "")
 
 
-def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+def value_text(values: Array, unit: str) -> Array:
     """Write values for tooltips; percentages, which differ by little, with two decimals."""
-    exact = np.isfinite(values) if unit == "%" else np.zeros(len(values), dtype=bool)
-    texts = (f"{value:.2f} %" if so else with_unit(float(value), unit) for value, so in zip(values, exact, strict=True))
-    return np.array(list(texts), dtype=object)
+    exact = unit == "%"
+    texts = [f"{one:.2f} %" if exact and np.isfinite(one) else with_unit(float(one), unit) for one in values]
+    return np.array(texts, dtype=object)
 
 
-def range_texts(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+def range_texts(low: Array, high: Array, unit: str) -> Array:
     """Write what lies between two values, for tooltips."""
     return np.array([span_text(*ends, unit) for ends in zip(low, high, strict=True)], dtype=object)
 
@@ -285,27 +283,23 @@ def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:
     return cube[name] if factor == 1.0 else cube[name].astype("f8") * factor
 
 
-def records(
-    cube: xr.Dataset, names: Sequence[str], *, known: str | Sequence[str] | None = None, bare: bool = False
-) -> Columns:
-    """Lay variables out as columns, one row for each cell where `known` (the first name if not given) has a value.
+def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Columns:
+    """Lay variables out as columns, one row for each cell where all of them, or only the one `known`, have a value.
 
-    Adds a column per dim, `device_class`, `quality`, `source` where the cube has `source_row`, and, unless `bare`, the
-    texts of `told`.
+    Adds a column per dim, `device_class`, `quality`, and `source` where the cube has `source_row`.
     """
-    must = [names[0]] if known is None else [known] if isinstance(known, str) else list(known)
+    must = [known] if known else list(names)
     dims = dims_in_order(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
     sizes = tuple(cube.sizes[dim] for dim in dims)
 
     present = [~np.isnan(flat_column(cube[name], dims, sizes).astype("f8")) for name in must]
     cells = np.flatnonzero(np.all(present, axis=0))
-    count = cells.size
-    if not count:
+    if not cells.size:
         wanted = " and ".join(must)
         msg = f"`{must[0]}`: expected a cell where {wanted} are known, got none; pass a cube where they meet"
         raise MissingInputError(msg)
 
-    def values_of(array: xr.DataArray) -> np.ndarray[Any, Any]:
+    def values_of(array: xr.DataArray) -> Array:
         return flat_column(array, dims, sizes)[cells]
 
     columns: Columns = {dim: values_of(cube[dim]) for dim in dims}
@@ -316,15 +310,18 @@ def records(
             columns[column] = values_of(cube[name])
     columns |= {name: values_of(array_of(cube, name)).astype("f8") for name in names}
     unknown = {"platform": (NO_PLATFORM, object), "device_class": ("", object), "quality": (0, "i4")}
-    columns = {name: np.full(count, value, dtype=kind) for name, (value, kind) in unknown.items()} | columns
-    return columns if bare else told(cube, columns)
+    return {name: np.full(cells.size, value, dtype=kind) for name, (value, kind) in unknown.items()} | columns
 
 
 def told(cube: xr.Dataset, columns: Columns) -> Columns:
     """Add `configuration`, the text of tooltips, and `flags`: 20 µs a row, which very many marks do without."""
     nowhere = columns["platform"][:1].tolist() == [NO_PLATFORM]
-    known = {dim: column for dim, column in columns.items() if dim != "platform" or not nowhere}
-    texts = _configuration_texts(cube, known, own_dims(cube, columns))
+    known = [dim for dim in DIMS if dim in columns and not (nowhere and dim == "platform")]
+    labels = zip(*(columns[dim].tolist() for dim in known), strict=True)
+    configurations = [configuration_text(dict(zip(known, row, strict=True))) for row in labels]
+    own = [[f"{dim} {text}" for text in label_texts(cube, dim, columns[dim])] for dim in own_dims(cube, columns)]
+    rows = zip(configurations or [""] * len(columns["platform"]), *own, strict=True)
+    texts = np.array([", ".join(filter(None, parts)) for parts in rows], dtype=object)
     return {**columns, "configuration": texts, "flags": flags_text(cube, columns["quality"])}
 
 
@@ -380,15 +377,6 @@ def _of_front(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
     return [dim for dim in order if dim not in DIMS]
 
 
-def _configuration_texts(cube: xr.Dataset, columns: Columns, own: Sequence[str]) -> np.ndarray[Any, Any]:
-    known = [name for name in DIMS if name in columns]
-    labels = zip(*(columns[name].tolist() for name in known), strict=True)
-    configurations = [configuration_text(dict(zip(known, row, strict=True))) for row in labels]
-    more = [[f"{name} {text}" for text in label_texts(cube, name, columns[name])] for name in own]
-    rows = zip(configurations or [""] * len(next(iter(columns.values()))), *more, strict=True)
-    return np.array([", ".join(filter(None, parts)) for parts in rows], dtype=object)
-
-
 def model_text(cube: xr.Dataset) -> str:
     """Return which model and counts the predictions come from."""
     return _for_template(plain_model(cube))
@@ -408,19 +396,18 @@ def _findings(cube: xr.Dataset) -> dict[str, Any]:
     return given if "flag_masks" in given else attributes("quality")
 
 
-def flags_text(cube: xr.Dataset, quality: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def flags_text(cube: xr.Dataset, quality: Array) -> Array:
     """Write the findings of each row in words; 'none' where there are none."""
     return flag_words(quality.astype("i8"), _findings(cube), nothing="none")
 
 
-def doubts(cube: xr.Dataset, quality: np.ndarray[Any, Any], names: Iterable[str]) -> np.ndarray[Any, Any]:
+def doubts(cube: xr.Dataset, quality: Array, names: Iterable[str]) -> Array:
     """Return the rows with a finding that makes one of these variables doubtful; their marks are hollow."""
     asked = {quantity for name in names for quantity in QUANTITIES_OF.get(name, ())}
     findings = _findings(cube)
     masks = zip(findings["flag_meanings"].split(), np.atleast_1d(findings["flag_masks"]).tolist(), strict=True)
     bits = sum(bit for name, bit in masks if name in FINDINGS and asked & set(FINDINGS[name].doubts))
-    doubtful: np.ndarray[Any, Any] = (quality.astype("i8") & bits) != 0
-    return doubtful
+    return np.asarray((quality.astype("i8") & bits) != 0)
 
 
 def possible(cube: xr.Dataset, quality: Any, names: Iterable[str]) -> Any:
@@ -429,10 +416,10 @@ def possible(cube: xr.Dataset, quality: Any, names: Iterable[str]) -> Any:
     return (quality.astype("i8") & bits) == 0
 
 
-def possible_cells(cube: xr.Dataset, name: str, array: xr.DataArray) -> Any:
-    """Return which cells of a variable are possible; all of them where nothing says so cell by cell."""
+def possible_cells(cube: xr.Dataset, array: xr.DataArray, names: Iterable[str]) -> Any:
+    """Return which cells of an array are possible; all of them where nothing says so cell by cell."""
     known = is_judged(cube) and set(cube["quality"].dims) <= set(array.dims)
-    return possible(cube, cube["quality"], (name,)) if known else True
+    return possible(cube, cube["quality"], names) if known else True
 
 
 def believed(cube: xr.Dataset, columns: Columns, names: Iterable[str]) -> Columns:
@@ -449,23 +436,17 @@ def several(columns: Columns, name: str) -> bool:
     return name in columns and len(set(columns[name].tolist())) > 1
 
 
-def labels_of(
-    cube: xr.Dataset, columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | None = None
-) -> np.ndarray[Any, Any]:
-    """Write short labels from the dims that differ between rows (or from those in `shown`).
-
-    A network that occurs at one pruning only is named without it.
-    """
-    used = [dim for dim in dims if dim in columns and (several(columns, dim) if shown is None else dim in shown)]
+def labels_of(cube: xr.Dataset, columns: Columns, dims: Iterable[str]) -> Array:
+    """Write short labels from dims; a network that occurs at one pruning only is named without it."""
+    used = [dim for dim in dims if dim in columns]
     labels = np.full(len(next(iter(columns.values()))), "", dtype=object)
     plain = _at_one_pruning(columns) if "topology" in used else set()
     groups = list(rows_by_labels(columns, used).values())  # a million rows have some thousand different labels
     first = [rows[0] for rows in groups]
-    texts = [label_texts(cube, dim, columns[dim][first]) for dim in used]
-    texts = [
-        column if dim in DIMS else [f"{dim} {text}" if text else "" for text in column]
-        for dim, column in zip(used, texts, strict=True)
-    ]
+    texts = []
+    for dim in used:
+        column = label_texts(cube, dim, columns[dim][first])
+        texts.append(column if dim in DIMS else [f"{dim} {text}" if text else "" for text in column])
     for rows, *parts in zip(groups, *texts, strict=True):
         hidden = "pruning" if plain and columns["topology"][rows[0]] in plain else ""
         labels[rows] = " ".join(part for dim, part in zip(used, parts, strict=True) if part and dim != hidden)
@@ -528,7 +509,7 @@ def threaded(cube: xr.Dataset) -> list[str]:
     return list(dict.fromkeys(map(str, named.values[alone.values]))) if named.dims == alone.dims else []
 
 
-def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
+def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], Array]:
     """Row numbers of each combination of labels, in order of appearance."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for row, labels in enumerate(zip(*(table[key].tolist() for key in keys), strict=True)):
@@ -536,14 +517,10 @@ def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...],
     return {labels: np.array(rows, dtype=np.intp) for labels, rows in groups.items()}
 
 
-def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:
-    """Place of each row's label in the fixed order of a dim."""
-    if dim not in columns:
-        return np.zeros(len(next(iter(columns.values()))), dtype=np.intp)
-    place = {label: rank for rank, label in enumerate(labels_in_order(cube, dim, columns[dim].tolist()))}
-    return np.array([place[label] for label in columns[dim].tolist()], dtype=np.intp)
-
-
-def sorted_rows(columns: Columns, *keys: np.ndarray[Any, Any]) -> Columns:
-    """Sort the rows by keys, the first one first."""
+def ranked(cube: xr.Dataset, columns: Columns, *keys: Array, dim: str = "platform") -> Columns:
+    """Sort the rows by the fixed order of the labels of a dim, then by keys."""
+    if dim in columns:
+        labels = columns[dim].tolist()
+        place = {label: rank for rank, label in enumerate(labels_in_order(cube, dim, labels))}
+        keys = (np.array([place[label] for label in labels]), *keys)
     return taken(columns, np.lexsort(keys[::-1]))
