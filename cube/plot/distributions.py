@@ -345,7 +345,7 @@ def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
 
 def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[tables.Array, dict[str, Any]]:
     """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
-    column, given = table[name], np.atleast_1d(cube[name].values) if name in cube.coords else None
+    column, given = table[name], cube[name].values.ravel() if name in cube.coords else None
     if column.dtype.kind in "mM":
         column = np.array(tables.label_texts(cube, name, column), dtype=object)
         given = None if given is None else np.array(tables.label_texts(cube, name, given), dtype=object)

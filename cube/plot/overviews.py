@@ -111,7 +111,7 @@ def _batch_words(cube: xr.Dataset) -> str:
 
 
 def _labels_along(cube: xr.Dataset, dim: str) -> list[str]:
-    return [str(label) for label in np.atleast_1d(cube[dim].values)] if dim in cube.coords else [""]
+    return [str(label) for label in cube[dim].values.ravel()] if dim in cube.coords else [""]
 
 
 def _row_counts(cube: xr.Dataset, **labels: str) -> xr.DataArray:

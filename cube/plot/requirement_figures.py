@@ -115,7 +115,8 @@ def _widths(cube: xr.Dataset) -> dict[str, float]:
     """Bytes an element at each precision of the cube."""
     if "precision" not in cube.coords:
         return {"INT8": 1.0}
-    labels = [name for name in np.atleast_1d(cube["precision"].values).tolist() if name in ELEMENT_BYTES] or ["INT8"]
+    told = dict.fromkeys(cube["precision"].values.ravel().tolist())
+    labels = [name for name in told if name in ELEMENT_BYTES] or ["INT8"]
     return {name: ELEMENT_BYTES[name] for name in labels}
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from roofcube.errors import MissingInputError, check_kind
 from roofcube.plot.drawing.tables import POINT, has_value, require
 from roofcube.vocabulary import DIMS, VARIABLES
@@ -65,7 +63,7 @@ def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
     labels = [name for name in (*DIMS, *own, *BESIDE) if name in frame and name not in wanted]
     result = frame[list(dict.fromkeys([*labels, *wanted]))].copy()
     for name in (name for name in labels if frame[name].dtype.kind not in "fiubM"):
-        order = list(dict.fromkeys(map(str, np.atleast_1d(cube[name].values))))
+        order = list(dict.fromkeys(map(str, cube[name].values.ravel())))
         result[name] = pd.Categorical(frame[name].astype(str), categories=order)
     for name in (name for name in wanted if "flag_meanings" in cube[name].attrs):
         result[name] = pd.Categorical(flag_words(frame[name].to_numpy().astype("i8"), cube[name].attrs))

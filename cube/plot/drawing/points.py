@@ -96,7 +96,7 @@ def shapes_of(cube: xr.Dataset, classes: Mapping[str, str]) -> dict[str, str]:
 
 def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     """Return the colours of platforms; of all of a cube, since they must not depend on which of them a figure shows."""
-    every = np.atleast_1d(cube["platform"].values).tolist() if "platform" in cube.coords else []
+    every = cube["platform"].values.ravel().tolist() if "platform" in cube.coords else []
     names = tables.given_names(cube, tables.labels_in_order(cube, "platform", [*every, *platforms]))
     colours = style.platform_colours(names.values())
     return {platform: colours[name] for platform, name in names.items()}

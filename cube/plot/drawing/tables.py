@@ -478,7 +478,7 @@ def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
     """Labels of a dim that occur, in the order of the cube; platforms device class by device class."""
     found = set(labels)
-    known = np.atleast_1d(cube[dim].values).tolist() if dim in cube.coords else sorted(found)
+    known = cube[dim].values.ravel().tolist() if dim in cube.coords else sorted(found)
     ordered = [label for label in dict.fromkeys(known) if label in found]
     ordered += sorted(found - set(ordered), key=str)
     class_of = device_classes(cube) if dim == "platform" else {}

@@ -376,6 +376,13 @@ def test_winners_are_laid_out_over_their_labels(per):
     assert set(states) <= {"known", "not given"}
 
 
+@pytest.mark.parametrize("figure", ["parallel", "requirements", "rooflines"])
+def test_winners_by_two_labels_are_drawn(figure):
+    # their other labels lie over both dims
+    best = rc.best(rc.benchmark("cifar10"), "measured_throughput", per=("platform", "topology"))
+    assert rendered(getattr(rc.plot, figure)(best)).select(ColumnDataSource)
+
+
 def test_flags_of_a_sweep_have_no_best():
     with pytest.raises(
         InvalidDataError, match=r"`bound`: the figure heatmap .* draw it from a cube of predict\(inputs\)"
