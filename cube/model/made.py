@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from roofcube.labels import ASSUMPTIONS
 from roofcube.vocabulary import VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     import xarray as xr
 
@@ -40,6 +41,7 @@ LISTED = "listed_power"  # what the inputs call power, beside the power that a c
 INTERVAL_ENDS = {
     f"predicted_throughput_{end}": f"{end} end of the interval of the predicted throughput" for end in ("low", "high")
 }
+UNWRITTEN = re.compile(r"a formula of \d+ parts, sha256 ")
 POWER = "predicted power under load"
 SIDE_BY_SIDE = "power, predicted by a calibration, listed beside it"
 # what only a calibration makes, by the words that tell it from a variable of the user's own
@@ -60,13 +62,14 @@ def is_made(name: str, attrs: Mapping[Any, Any]) -> bool:
     """
     if name in RESULTS:
         return "long_name" in attrs
-    if name == "power" and attrs.get("long_name") == SIDE_BY_SIDE:
-        return True
-    return "formula" in attrs or (name in OF_CALIBRATIONS and attrs.get("long_name") == OF_CALIBRATIONS[name])
+    said = attrs.get("long_name")
+    return (name in OF_CALIBRATIONS and said == OF_CALIBRATIONS[name]) or (name == "power" and said == SIDE_BY_SIDE)
 
 
 def without_results(cube: xr.Dataset) -> xr.Dataset:
     """Return the inputs that a cube was predicted from, and what was measured or added since.
+
+    Own terms go where their formula names a result, or another term that goes.
 
     Examples
     --------
@@ -79,10 +82,21 @@ def without_results(cube: xr.Dataset) -> xr.Dataset:
     made = [name for name, one in cube.variables.items() if name not in cube.coords and is_made(str(name), one.attrs)]
     if not made:
         return cube
-    inputs = cube.drop_vars(made)
+    inputs = cube.drop_vars(_with_terms_of(cube, made))
     if "power" in made and LISTED in inputs and inputs[LISTED].attrs.get("long_name") == VARIABLES[LISTED].long_name:
         listed = inputs[LISTED]
         inputs = inputs.drop_vars(LISTED).assign(power=listed.assign_attrs(long_name=VARIABLES["power"].long_name))
     if ASSUMPTIONS in inputs.coords and not any(ASSUMPTIONS in one.dims for one in inputs.data_vars.values()):
         inputs = inputs.drop_vars(ASSUMPTIONS)
     return inputs
+
+
+def _with_terms_of(cube: xr.Dataset, made: list[Hashable]) -> list[Hashable]:
+    """Add the variables whose formula names what was made, and those whose formula names them."""
+    formulas = {name: str(one.attrs["formula"]) for name, one in cube.data_vars.items() if "formula" in one.attrs}
+    # a formula too long to be written names nothing; models wrote it
+    found = [*made, *(term for term, formula in formulas.items() if UNWRITTEN.match(formula))]
+    for name in found:  # which grows on the way
+        word = re.compile(rf"(?<!\w){re.escape(str(name))}(?!\w)")
+        found += [term for term, formula in formulas.items() if term not in found and word.search(formula)]
+    return found

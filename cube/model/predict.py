@@ -16,7 +16,7 @@ from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.labels import dims_in_order, labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, Model, build_model, dims_of
-from roofcube.model.made import LEVEL, RESULTS, SIDE_BY_SIDE, is_made, without_results
+from roofcube.model.made import LEVEL, LISTED, RESULTS, SIDE_BY_SIDE, is_made, without_results
 from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
 from roofcube.vocabulary import FLAGS
 from roofcube.wording import said_order
@@ -102,7 +102,7 @@ def predict(
         if chunks is None:
             _check_side_by_side(inputs, assumptions, dtype)
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype, tuning=tuning) for one in assumptions]
-        return _along_assumptions(cubes, _told_apart(assumptions))
+        return _along_assumptions(inputs, cubes, _told_apart(assumptions))
     model = build_model(inputs, assumptions, level=LEVEL)
     return inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
         assumptions=assumptions.label, model=assumptions.description, dim_order=" ".join(model.dim_order)
@@ -196,22 +196,26 @@ def _result_variable(name: str, values: Any, model: Model, axes: tuple[str, ...]
     return labelled(kept, values, model.attributes(name))
 
 
-def _along_assumptions(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
+def _along_assumptions(inputs: xr.Dataset, cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
     """Join cubes along a new dim `assumptions`; the inputs, which they share, stay without it."""
     index = xr.DataArray(
         labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}
     )
-    # what only some models make, such as an interval, is not of the others; the inputs are of all
-    made = {name: None for cube in cubes for name, one in cube.data_vars.items() if is_made(str(name), one.attrs)}
-    given = [name for name in dict.fromkeys(name for cube in cubes for name in cube.data_vars) if name not in made]
+    # what only some models make, such as an interval, is not of the others
+    made = {
+        name: None
+        for cube in cubes
+        for name, one in cube.data_vars.items()
+        if name != LISTED and (name not in inputs or is_made(str(name), one.attrs))
+    }
     parts = [cube[[name for name in made if name in cube]].drop_attrs(deep=False) for cube in cubes]
     stacked = xr.concat(
         xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
     )
     if "power" in made and any(not is_made("power", cube["power"].attrs) for cube in cubes if "power" in cube):
         stacked["power"] = stacked["power"].assign_attrs(units="W", long_name=SIDE_BY_SIDE)
-    inputs = cubes[0].drop_vars([name for name in made if name in cubes[0]])
-    inputs = inputs.assign({name: next(cube[name].variable for cube in cubes if name in cube) for name in given})
+    listed = next((cube[[LISTED]] for cube in cubes if LISTED in cube), xr.Dataset())
+    inputs = inputs.drop_vars([name for name in made if name in inputs]).assign(listed.data_vars)
     models = [f"{label}: {cube.attrs['model']}" for label, cube in zip(labels, cubes, strict=True)]
     order = dims_in_order([*said_order(cubes[0].attrs, cubes[0].dims), str(index.name)])
     return (

@@ -59,8 +59,15 @@ def test_a_model_takes_the_inputs_of_a_calibrated_cube_and_nothing_that_was_pred
 
 def test_own_terms_of_an_earlier_model_do_not_stand_beside_a_new_one(inputs):
     dear = rc.BOUND.with_term("cost", lambda model: model.power / model.predicted_throughput)
-    assert "cost" in rc.predict(inputs, assumptions=dear)
-    assert "cost" not in rc.predict(rc.predict(inputs, assumptions=dear))
+    dear = dear.with_term("twice", lambda model: 2 * model.cost)
+    long = dear.with_term("long", lambda model: sum((model.cost**k for k in range(60)), model.cost))
+    cube = rc.predict(inputs, assumptions=long)
+    assert {"cost", "twice", "long"} <= set(cube.data_vars)
+    assert rc.predict(cube).equals(rc.predict(inputs))
+    assert rc.predict(cube, assumptions=[rc.BOUND, long]).equals(rc.predict(inputs, assumptions=[rc.BOUND, long]))
+    # one that names no result is as true of another model
+    own = cube.assign(price=("platform", [1.0, 2.0], {"formula": "list price * 0.9"}))
+    assert rc.predict(own).price.values.tolist() == [1.0, 2.0]
 
 
 def test_variables_of_the_users_own_stay_whatever_their_names(inputs):
