@@ -17,9 +17,9 @@ from roofcube.errors import InvalidDataError
 from roofcube.files.attributes import ORIGINAL, dumped, is_unicode, kept_attributes, native_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["NO_TIME", "encoded", "encoded_attributes", "meaning_of_times", "of_another_calendar"]
+__all__ = ["NO_TIME", "check_storable", "encoded", "encoded_attributes", "meaning_of_times", "of_another_calendar"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 CONVENTIONS = "CF-1.11"
@@ -58,7 +58,8 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
     >>> decoded(written).identical(cube)
     True
     """
-    _check_storable(cube)
+    check_storable({*cube.variables, *cube.dims})
+    _check_indexes(cube)
     variables = {str(name): _encoded(str(name), cube.variables[name], half=half) for name in cube.variables}
     attributes = {"Conventions": CONVENTIONS, "history": "written by roofcube", **native_attributes(cube.attrs)}
     attributes[ORIGINAL] = dumped(
@@ -159,8 +160,9 @@ def meaning_of_times(dtype: np.dtype[Any]) -> dict[str, Any]:
     return {"units": unit}
 
 
-def _check_storable(cube: xr.Dataset) -> None:
-    for name in {*cube.variables, *cube.dims}:
+def check_storable(names: Iterable[Any]) -> None:
+    """Raise where a name of a variable or dim would not come back from a file."""
+    for name in names:
         if not isinstance(name, str) or not NAME.fullmatch(name) or not is_unicode(name) or name in (".", ".."):
             msg = (
                 f"`{name}`: expected a name in text, without '/' and control characters, and without spaces at its "
@@ -173,6 +175,9 @@ def _check_storable(cube: xr.Dataset) -> None:
                 "it; rename it"
             )
             raise InvalidDataError(msg)
+
+
+def _check_indexes(cube: xr.Dataset) -> None:
     for name, index in cube.xindexes.items():
         if len(cube.xindexes.get_all_coords(name)) > 1:
             msg = (

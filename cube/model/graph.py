@@ -192,13 +192,14 @@ class _Builder:
                     "with a dim; name it after what it holds"
                 )
                 raise InvalidDataError(msg)
-        for name, array in inputs.data_vars.items():
+        for name in inputs.variables:
             if name in RESULTS:
                 msg = (
                     f"`{name}`: expected no input of that name, which is a result of the model; leave it out, or give "
                     "the assumptions a term of that name (with_term)"
                 )
                 raise InvalidDataError(msg)
+        for name, array in inputs.data_vars.items():
             if array.dtype.kind in "fiub":
                 self.tables[str(name)] = _as_doubles(array)
                 if LAYER not in array.dims:
@@ -290,7 +291,11 @@ class _Builder:
             self._bring(f"calibrated_{name}", tables[name])
         throughput, power = leaf("calibrated_predicted_throughput"), leaf("calibrated_power")
         ops = self.total("ops", "every model")
-        if self.has("power") and LISTED not in self.nodes:
+        for name in (LISTED, *OF_CALIBRATIONS):
+            if name in self.inputs.coords or (name in self.inputs and name != "power"):
+                msg = f"`{name}`: expected no input of that name, which a calibration makes itself; rename it"
+                raise InvalidDataError(msg)
+        if self.has("power"):
             self.nodes[LISTED] = leaf("power")
             self.labels[LISTED] = attributes(LISTED)
         self.nodes |= {

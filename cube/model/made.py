@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from typing import TYPE_CHECKING, Any
 
 from roofcube.labels import ASSUMPTIONS
 from roofcube.vocabulary import VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
     import xarray as xr
 
@@ -41,7 +41,7 @@ LISTED = "listed_power"  # what the inputs call power, beside the power that a c
 INTERVAL_ENDS = {
     f"predicted_throughput_{end}": f"{end} end of the interval of the predicted throughput" for end in ("low", "high")
 }
-UNWRITTEN = re.compile(r"a formula of \d+ parts, sha256 ")
+UNWRITTEN = "a formula of "  # one too long to be written names nothing
 POWER = "predicted power under load"
 SIDE_BY_SIDE = "power, predicted by a calibration, listed beside it"
 # what only a calibration makes, by the words that tell it from a variable of the user's own
@@ -50,20 +50,26 @@ OF_CALIBRATIONS = {
     EXTRAPOLATES: "1 where the calibration extrapolates, 0 where it interpolates",
     "power": POWER,
 }
+# what is made of results by one of our own words
+MADE = {**OF_CALIBRATIONS, "efficiency": VARIABLES["efficiency"].long_name}
 
 
-def is_made(name: str, attrs: Mapping[Any, Any]) -> bool:
-    """Tell whether a model made a variable, as its attributes say.
+def is_made(name: str, variable: xr.Variable) -> bool:
+    """Tell whether a model made a variable, as its attributes say, or that it differs from model to model.
 
     Examples
     --------
-    >>> is_made("power", {"long_name": "predicted power under load"}), is_made("power", {"units": "W"})
+    >>> import xarray as xr
+    >>> listed, predicted = (xr.Variable((), 4.0, {"long_name": text}) for text in ("listed power", POWER))
+    >>> is_made("power", predicted), is_made("power", listed)
     (True, False)
     """
+    said = variable.attrs.get("long_name")
     if name in RESULTS:
-        return "long_name" in attrs
-    said = attrs.get("long_name")
-    return (name in OF_CALIBRATIONS and said == OF_CALIBRATIONS[name]) or (name == "power" and said == SIDE_BY_SIDE)
+        return said is not None
+    if ASSUMPTIONS in variable.dims and (name in ("power", *OF_CALIBRATIONS) or "formula" in variable.attrs):
+        return True
+    return said is not None and said == MADE.get(name)
 
 
 def without_results(cube: xr.Dataset) -> xr.Dataset:
@@ -79,13 +85,16 @@ def without_results(cube: xr.Dataset) -> xr.Dataset:
     >>> without_results(rc.predict(inputs)).identical(inputs.assign_attrs(rc.predict(inputs).attrs))
     True
     """
-    made = [name for name, one in cube.variables.items() if name not in cube.coords and is_made(str(name), one.attrs)]
+    made = [name for name, one in cube.variables.items() if name not in cube.dims and is_made(str(name), one)]
     if not made:
         return cube
     inputs = cube.drop_vars(_with_terms_of(cube, made))
-    if "power" in made and LISTED in inputs and inputs[LISTED].attrs.get("long_name") == VARIABLES[LISTED].long_name:
-        listed = inputs[LISTED]
-        inputs = inputs.drop_vars(LISTED).assign(power=listed.assign_attrs(long_name=VARIABLES["power"].long_name))
+    if LISTED in inputs and inputs[LISTED].attrs.get("long_name") == VARIABLES[LISTED].long_name:
+        listed = inputs[LISTED].assign_attrs(long_name=VARIABLES["power"].long_name)
+        if ASSUMPTIONS in listed.dims:  # merged with models that list none
+            listed = listed.max(ASSUMPTIONS, keep_attrs=True)
+        # watts that were given since win
+        inputs = inputs.drop_vars(LISTED) if "power" in inputs else inputs.drop_vars(LISTED).assign(power=listed)
     if ASSUMPTIONS in inputs.coords and not any(ASSUMPTIONS in one.dims for one in inputs.data_vars.values()):
         inputs = inputs.drop_vars(ASSUMPTIONS)
     return inputs
@@ -93,10 +102,27 @@ def without_results(cube: xr.Dataset) -> xr.Dataset:
 
 def _with_terms_of(cube: xr.Dataset, made: list[Hashable]) -> list[Hashable]:
     """Add the variables whose formula names what was made, and those whose formula names them."""
-    formulas = {name: str(one.attrs["formula"]) for name, one in cube.data_vars.items() if "formula" in one.attrs}
-    # a formula too long to be written names nothing; models wrote it
-    found = [*made, *(term for term, formula in formulas.items() if UNWRITTEN.match(formula))]
+    formulas = {
+        name: _names_in(str(one.attrs["formula"]), cube)
+        for name, one in cube.data_vars.items()
+        if "formula" in one.attrs
+    }
+    found = [*made, *(term for term, names in formulas.items() if UNWRITTEN in names and term not in made)]
     for name in found:  # which grows on the way
-        word = re.compile(rf"(?<!\w){re.escape(str(name))}(?!\w)")
-        found += [term for term, formula in formulas.items() if term not in found and word.search(formula)]
+        found += [term for term, names in formulas.items() if name in names and term not in found]
     return found
+
+
+def _names_in(formula: str, cube: xr.Dataset) -> set[Any]:
+    """Return the variables that a formula names as models write it; nothing where it is prose."""
+    if formula.startswith(UNWRITTEN):
+        return {UNWRITTEN}
+    # names with blanks are no Python: each stands as one word
+    words = {f"name_{place}": name for place, name in enumerate(cube.variables) if not str(name).isidentifier()}
+    for word, name in sorted(words.items(), key=lambda one: -len(str(one[1]))):
+        formula = formula.replace(str(name), word)
+    try:
+        tree = ast.parse(formula, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {words.get(one.id, one.id) for one in ast.walk(tree) if isinstance(one, ast.Name)}

@@ -14,8 +14,9 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_kind
 from roofcube.labels import axis, dims_in_order, in_order, labelled
+from roofcube.model.made import is_made
 from roofcube.options import fits_memory
-from roofcube.vocabulary import FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS
+from roofcube.vocabulary import FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +25,19 @@ __all__ = ["as_offered", "as_product", "at_offers", "is_offered", "product_bytes
 
 # what a cell has that nothing is offered for, by variable; else NaN, "" or 0
 EMPTY = {"bound": -1}
-# inputs that hold for several offers are told once in the product
-SHARED = (
-    "memory_bandwidth", "memory_capacity", "on_chip_memory", "power", "cores", "weights_shared", "channel_tile", "ops",
-    "params", "activations", "activation_memory", "state", "vector_ops", "vector_elements", "top1", "top5",
-    "executed_precision", "operational_intensity", "device_class", "family", "dataflow", "layer_tile_use",
+# inputs that hold for several offers are told once in the product: along which dims they may be so, in order; a mode or
+# a precision that only one platform has tells nothing of the others
+OF_HARDWARE = (
+    "memory_bandwidth", "memory_capacity", "on_chip_memory", "power", "listed_power", "cores", "weights_shared",
+    "channel_tile", "executed_precision", "device_class", "family", "dataflow", "layer_tile_use",
 )  # fmt: skip
+OF_NETWORKS = (
+    "ops", "params", "activations", "activation_memory", "state", "vector_ops", "vector_elements", "top1", "top5",
+    "operational_intensity",
+)  # fmt: skip
+SHARED = dict.fromkeys(OF_HARDWARE, ("precision", "mode")) | dict.fromkeys(
+    OF_NETWORKS, ("mode", "platform", "precision")
+)
 
 
 def is_offered(cube: xr.Dataset) -> bool:
@@ -99,17 +107,27 @@ def _exists(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
     """Tell which cells of the hardware dims have a peak, or anything measured or known."""
     sizes = tuple(cube.sizes[dim] for dim in dims)
     names: list[Any] = [name for name in ("peak_compute", "n_rows") if name in cube]
-    names = names or [
-        name for name, one in cube.data_vars.items() if one.dtype.kind == "f" and set(dims) <= set(one.dims)
-    ]
+    if "peak_compute" not in cube:
+        names += [name for name, one in cube.data_vars.items() if one.dtype.kind == "f" and set(dims) <= set(one.dims)]
     exists = np.zeros(sizes, dtype=bool)
     for name in names:
         array = cube[name]
         filled = array > 0 if array.dtype.kind in "iu" else array.notnull()
         own = [dim for dim in dims if dim in array.dims]
         known = filled.any([dim for dim in array.dims if dim not in dims]).transpose(*own).values
-        exists |= known.reshape([cube.sizes[dim] if dim in own else 1 for dim in dims])
+        known = known.reshape([cube.sizes[dim] if dim in own else 1 for dim in dims])
+        exists |= known & _modes_offered(cube, dims) if name == "peak_compute" else known
     return exists if names else np.ones(sizes, dtype=bool)
+
+
+def _modes_offered(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Tell along the hardware dims which modes a platform has; all where the cube does not say."""
+    offered = cube.get("mode_offered")
+    if offered is None or not set(offered.dims) <= set(dims):
+        return np.ones([1] * len(dims), dtype=bool)
+    own = [dim for dim in dims if dim in offered.dims]
+    values: np.ndarray[Any, Any] = offered.transpose(*own).values > 0
+    return values.reshape([cube.sizes[dim] if dim in own else 1 for dim in dims])
 
 
 def _at_offers(variable: xr.Variable, places: dict[str, np.ndarray[Any, Any]]) -> xr.Variable:
@@ -223,6 +241,8 @@ def _laid(
     at: tuple[np.ndarray[Any, Any], ...],
 ) -> xr.Variable:
     data = np.asarray(variable.transpose(OFFER, ...).values)
+    if name not in VARIABLES and data.dtype.kind in "biu" and len(data) < np.prod([len(axes[dim]) for dim in dims]):
+        data = data.astype("f8")  # the user's own, of which 0 says something
     rest = [dim for dim in variable.dims if dim != OFFER]
     empty: Any = {"f": np.nan, "U": "", "O": "", "M": np.datetime64("NaT", "s"), "m": np.timedelta64("NaT", "s")}.get(
         data.dtype.kind, EMPTY.get(name, 0)
@@ -230,18 +250,18 @@ def _laid(
     whole = np.full((*(len(axes[dim]) for dim in dims), *data.shape[1:]), empty, dtype=data.dtype)
     whole[at] = data
     kept = tuple(dims)
-    if name in SHARED:
+    if name in SHARED and not is_made(name, variable):
         exists = np.zeros(whole.shape[: len(dims)], dtype=bool)
         exists[at] = True
-        whole, kept = _without_equal_axes(whole, exists, kept)
+        whole, kept = _without_equal_axes(whole, exists, kept, SHARED[name])
     return labelled((*kept, *rest), whole, variable.attrs)
 
 
 def _without_equal_axes(
-    whole: np.ndarray[Any, Any], exists: np.ndarray[Any, Any], dims: tuple[str, ...]
+    whole: np.ndarray[Any, Any], exists: np.ndarray[Any, Any], dims: tuple[str, ...], shared: Sequence[str]
 ) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
-    """Drop the dims along which a variable is the same wherever it exists."""
-    for dim in ("precision", "mode", "platform"):
+    """Drop those of some dims along which a variable is the same wherever it exists."""
+    for dim in shared:
         if dim not in dims or len(dims) == 1:
             continue
         place = dims.index(dim)

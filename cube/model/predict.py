@@ -13,10 +13,10 @@ from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice, ch
 from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
 from roofcube.kernels.tuning import TUNING, Tuning
-from roofcube.labels import dims_in_order, labelled
+from roofcube.labels import ASSUMPTIONS, dims_in_order, labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, Model, build_model, dims_of
-from roofcube.model.made import LEVEL, LISTED, RESULTS, SIDE_BY_SIDE, is_made, without_results
+from roofcube.model.made import LEVEL, LISTED, RESULTS, SIDE_BY_SIDE, without_results
 from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
 from roofcube.vocabulary import FLAGS
 from roofcube.wording import said_order
@@ -101,12 +101,45 @@ def predict(
             check_assumptions(one)
         if chunks is None:
             _check_side_by_side(inputs, assumptions, dtype)
-        cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype, tuning=tuning) for one in assumptions]
-        return _along_assumptions(inputs, cubes, _told_apart(assumptions))
+        _check_no_assumptions(inputs, assumptions)
+        parts = [_predicted(inputs, one, chunks, dtype, tuning) for one in assumptions]
+        return _along_assumptions(inputs, parts, _told_apart(assumptions))
+    return _predicted(inputs, assumptions, chunks, dtype, tuning)[0]
+
+
+def _predicted(
+    inputs: xr.Dataset, assumptions: Assumptions | Calibrated, chunks: Any, dtype: str, tuning: Tuning
+) -> tuple[xr.Dataset, list[str]]:
+    """Return the cube of one model, and the names of what it made."""
     model = build_model(inputs, assumptions, level=LEVEL)
-    return inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
+    cube = inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
         assumptions=assumptions.label, model=assumptions.description, dim_order=" ".join(model.dim_order)
     )
+    return cube, _names_of(model)
+
+
+def _check_no_assumptions(inputs: xr.Dataset, assumptions: Sequence[Assumptions | Calibrated]) -> None:
+    """Raise where something has the name of the dim along which models will lie."""
+    taken = ASSUMPTIONS in inputs.variables or ASSUMPTIONS in inputs.dims
+    if taken or any(term.name == ASSUMPTIONS for one in assumptions for term in getattr(one, "terms", ())):
+        what = "variable of the inputs" if taken else "term"
+        msg = (
+            f"`{ASSUMPTIONS}`: expected no {what} of that name, along which the models will lie, got one; select one "
+            "of its labels and drop it, or rename it"
+        )
+        raise InvalidDataError(msg)
+
+
+def _check_same_units(names: Sequence[str], cubes: Sequence[xr.Dataset], labels: Sequence[str]) -> None:
+    """Raise where an own term is in another unit, or better another way, in another model."""
+    for name in names:
+        told = {label: cube[name].attrs for label, cube in zip(labels, cubes, strict=True) if name in cube}
+        for what in ("units", "sense"):
+            said = {label: attrs.get(what, "") for label, attrs in told.items()}
+            if len(set(said.values())) > 1:
+                listed = ", ".join(f"{value!r} ({label})" for label, value in said.items())
+                msg = f"`{name}`: expected the same {what} in all models, got {listed}; give one another name"
+                raise InvalidDataError(msg)
 
 
 def _told_apart(assumptions: Sequence[Assumptions | Calibrated]) -> list[str]:
@@ -196,24 +229,34 @@ def _result_variable(name: str, values: Any, model: Model, axes: tuple[str, ...]
     return labelled(kept, values, model.attributes(name))
 
 
-def _along_assumptions(inputs: xr.Dataset, cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
-    """Join cubes along a new dim `assumptions`; the inputs, which they share, stay without it."""
+def _along_assumptions(
+    inputs: xr.Dataset, parts: Sequence[tuple[xr.Dataset, list[str]]], labels: list[str]
+) -> xr.Dataset:
+    """Join cubes, each with the names of what its model made, along a new dim `assumptions`; inputs stay without it."""
+    cubes, names = [cube for cube, _ in parts], [made for _, made in parts]
     index = xr.DataArray(
         labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}
     )
     # what only some models make, such as an interval, is not of the others
-    made = {
-        name: None
-        for cube in cubes
-        for name, one in cube.data_vars.items()
-        if name != LISTED and (name not in inputs or is_made(str(name), one.attrs))
-    }
-    parts = [cube[[name for name in made if name in cube]].drop_attrs(deep=False) for cube in cubes]
+    made = list(dict.fromkeys(name for one in names for name in one if name != LISTED))
+    _check_same_units(made, cubes, labels)
+    # what an earlier model left in the inputs is none of theirs; the power of the inputs is of who predicts none
+    results = [
+        cube[[name for name in made if name in one or (name == "power" and name in cube)]].drop_attrs(deep=False)
+        for cube, one in zip(cubes, names, strict=True)
+    ]
     stacked = xr.concat(
-        xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
+        xr.align(*results, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
     )
-    if "power" in made and any(not is_made("power", cube["power"].attrs) for cube in cubes if "power" in cube):
+    if "power" in made and any("power" in cube and "power" not in one for cube, one in zip(cubes, names, strict=True)):
         stacked["power"] = stacked["power"].assign_attrs(units="W", long_name=SIDE_BY_SIDE)
+    for name, array in stacked.data_vars.items():
+        formulas = [
+            cube[name].attrs.get("formula", "") if name in one else "" for cube, one in zip(cubes, names, strict=True)
+        ]
+        if any(formulas) and len(set(formulas)) > 1:
+            told = "; ".join(f"{label}: {one}" for label, one in zip(labels, formulas, strict=True) if one)
+            array.attrs["formula"] = told
     listed = next((cube[[LISTED]] for cube in cubes if LISTED in cube), xr.Dataset())
     inputs = inputs.drop_vars([name for name in made if name in inputs]).assign(listed.data_vars)
     models = [f"{label}: {cube.attrs['model']}" for label, cube in zip(labels, cubes, strict=True)]

@@ -26,7 +26,7 @@ from roofcube.errors import InvalidDataError, MemoryLimitError, UnwritableFileEr
 from roofcube.files import checksums
 from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
-from roofcube.files.encoding import encoded, encoded_attributes
+from roofcube.files.encoding import check_storable, encoded, encoded_attributes
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 from roofcube.files.guards.declared import check_store
 from roofcube.files.lazy import blamed, identity, with_guarded_values
@@ -109,6 +109,11 @@ def to_zarr(sweep: ModelContext, path: Any, *, patience: float = PATIENCE) -> xr
     target = _checked(path_of(path))
     check_countable(sweep.sizes)
     _check_room(sweep, target)
+    check_storable(result_dims(sweep))
+    backslash = next((name for name in result_dims(sweep) if "\\" in name), None)
+    if backslash is not None:
+        msg = f"`{backslash}`: expected a name without a backslash, which stands between folders in a store; rename it"
+        raise InvalidDataError(msg)
     key = _fingerprint(sweep)
     with naming_the_file(target):
         there = target.exists()

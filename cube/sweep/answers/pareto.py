@@ -103,6 +103,7 @@ def pareto(
         return front
     chances = chances or [probabilities(context, goals, read, dims, indices)]
     joined = {name: np.concatenate([one[name].values for one in chances]) for name in WORDS}
+    joined = {name: values[: front.sizes["point"]] for name, values in joined.items()}  # without dims it may be out
     return front.assign(
         {
             name: ("point", values if order is None else values[order], chances[0][name].attrs)

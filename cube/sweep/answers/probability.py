@@ -160,7 +160,7 @@ def _differs(values: Array, group: Array) -> bool:
 
 def _flat_points(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Array:
     """Return the flat index of points in a query's space."""
-    flat: Any = np.zeros(len(indices[0]) if indices else 0, dtype=np.int64)
+    flat: Any = np.zeros(len(indices[0]) if indices else 1, dtype=np.int64)  # without dims there is one point
     for axis, size in zip(bound.query.space.axes, bound.query.space.sizes, strict=True):
         index = indices[context.dims.index(axis)]
         inside = np.searchsorted(bound.kept[axis], index) if axis in bound.kept else index

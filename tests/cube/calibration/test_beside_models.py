@@ -13,7 +13,7 @@ from roofcube.sweep.low_ends import at_low_ends
 
 SEEN = [(100, 1, 900.0), (100, 4, 2100.0), (100, 8, 2700.0), (50, 1, 1800.0), (50, 4, 5200.0), (50, 8, 7000.0)]
 ENDS = ["predicted_throughput_low", "predicted_throughput_high", "extrapolates"]
-GOALS = {"predicted_throughput": "max", "top1": "max"}
+GOALS = {"predicted_throughput": "max", "memory_required": "min"}
 
 
 def rows_of(platform, factor=1.0, **own):
@@ -144,7 +144,7 @@ def test_rows_of_one_site_say_nothing_sure_of_another(inputs):
 
 def test_a_coordinate_of_the_inputs_replaces_no_table(inputs, calibration):
     plain = rc.predict(inputs, assumptions=calibration)
-    named = inputs.assign_coords(low=("platform", [7.0, 8.0]), extrapolates=("platform", [0.5, 0.5]))
+    named = inputs.assign_coords(low=("platform", [7.0, 8.0]))
     for name in ENDS:
         np.testing.assert_array_equal(rc.predict(named, assumptions=calibration)[name], plain[name])
 
@@ -245,3 +245,136 @@ def test_a_configuration_errs_alike_however_its_labels_are_laid_out(inputs, cali
 def test_inputs_cut_to_one_platform_have_a_layout_of_offers():
     offered = rc.as_offered(rc.inputs("cifar10").sel(platform="TX2"))
     assert offered.mode_rank.dims == ("offer",)
+
+
+# cubes that were predicted before, side by side ----------------------------------------------------------------------
+
+
+def test_a_joined_cube_of_several_models_is_predicted_anew(inputs):
+    joined = rc.join(rc.predict(inputs, assumptions=[rc.PUBLISHED, rc.BOUND]), rows_of("Kite"))
+    assert "assumptions" in joined.efficiency.dims
+    for models in ([rc.BOUND, rc.PUBLISHED], [rc.BOUND, rc.SERVING], [rc.BOUND], [rc.PUBLISHED, rc.BOUND, rc.SERVING]):
+        again, fresh = (rc.predict(one, assumptions=models) for one in (joined, inputs))
+        np.testing.assert_array_equal(again.predicted_throughput, fresh.predicted_throughput)
+        assert again.assumptions.values.tolist() == fresh.assumptions.values.tolist()
+    alone = rc.predict(joined)
+    assert "assumptions" not in alone.dims
+    assert "efficiency" not in alone
+    assert "measured_throughput" in alone
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: one.assign(quality_of_life=("assumptions", [1.0, 2.0])),
+        lambda one: one.expand_dims(assumptions=2),
+        lambda one: one.assign_coords(assumptions=("platform", ["a", "b"])),
+    ],
+)
+def test_what_lies_along_assumptions_already_is_refused_beside_other_models(inputs, change):
+    with pytest.raises(InvalidDataError, match="`assumptions`: expected no variable of the inputs of that name"):
+        rc.predict(change(inputs), assumptions=[rc.PUBLISHED, rc.BOUND])
+
+
+def test_a_term_of_an_earlier_model_is_none_of_the_models_beside_a_new_one(inputs):
+    priced = inputs.assign(price=2.0)
+    before = rc.predict(priced, assumptions=rc.PUBLISHED.with_term("x", lambda model: model.price * 2))
+    anew = rc.PUBLISHED.with_term("x", lambda model: model.price * 100)
+    cube = rc.predict(before.assign(price=10.0), assumptions=[anew, rc.BOUND])
+    np.testing.assert_array_equal(cube.x.values.ravel(), [1000.0, np.nan])
+    assert cube.x.attrs["formula"] == "published: price * 100"
+
+
+def test_terms_of_one_name_in_two_units_are_refused_side_by_side(inputs):
+    slow = rc.PUBLISHED.with_term("t", lambda model: model.predicted_latency, units="s", sense="min")
+    fast = rc.BOUND.with_term("t", lambda model: model.predicted_throughput, units="1/s", sense="max")
+    with pytest.raises(InvalidDataError, match=r"`t`: expected the same units in all models, got 's' .* give one"):
+        rc.predict(inputs, assumptions=[slow, fast])
+
+
+def test_merged_models_of_which_one_predicts_watts_are_inputs_again(inputs, calibration):
+    merged = rc.merge(*(rc.predict(inputs, assumptions=[one]) for one in (rc.PUBLISHED, calibration)))
+    assert rc.predict(merged).equals(rc.predict(inputs))
+
+
+def test_watts_that_are_given_after_a_prediction_win(inputs, calibration):
+    cube = rc.predict(inputs, assumptions=calibration).assign(power=("platform", [5.0, 5.0]))
+    again = rc.predict(cube, assumptions=calibration)
+    assert again.listed_power.values.tolist() == [5.0, 5.0]
+    assert rc.predict(again).power.values.tolist() == [5.0, 5.0]
+
+
+@pytest.mark.parametrize("name", ["listed_power", "extrapolates", "predicted_throughput_low"])
+def test_inputs_may_not_be_called_as_what_a_calibration_makes(inputs, calibration, name):
+    with pytest.raises(InvalidDataError, match=f"`{name}`: expected no input of that name, which a calibration makes"):
+        rc.predict(inputs.assign({name: 3.0}), assumptions=calibration)
+
+
+def test_a_coordinate_may_not_be_called_like_a_result(inputs):
+    named = inputs.assign_coords(predicted_energy=("platform", [1.0, 2.0]))
+    for ask in (rc.predict, rc.Sweep):
+        with pytest.raises(InvalidDataError, match="`predicted_energy`: expected no input of that name"):
+            ask(named)
+
+
+def test_prose_in_an_attribute_called_formula_drops_nothing(inputs, calibration):
+    for text in ("lower bound of the vendor", "3 USD per W of power"):
+        priced = inputs.assign(price=("platform", [1.0, 2.0], {"formula": text}))
+        assert "price" in rc.predict(rc.predict(priced, assumptions=calibration))
+
+
+def test_a_cube_cut_to_one_point_has_a_front_with_chances(inputs, calibration):
+    one = rc.predict(inputs, assumptions=calibration).isel(platform=0, batch=0, pruning=0).squeeze(drop=True)
+    front = rc.pareto(one.drop_dims("layer", errors="ignore"), GOALS, probability=True)
+    assert front.probability_on_front.values.tolist() == [1.0]
+    none = rc.pareto(
+        one.drop_dims("layer", errors="ignore"), GOALS, probability=True, where={"predicted_latency": (1e9, None)}
+    )
+    assert none.sizes["point"] == 0
+
+
+@pytest.mark.parametrize("name", ["USD/h", "a\\b", "", " x"])
+def test_a_term_whose_name_no_store_keeps_is_refused_before_anything_is_written(inputs, name, tmp_path):
+    pytest.importorskip("zarr")
+    model = rc.PUBLISHED.with_term(name, lambda model: model.params * 2)
+    with pytest.raises(InvalidDataError, match="expected a name "):
+        rc.Sweep(inputs, assumptions=model).to_zarr(tmp_path / "sweep.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+# offers --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_product_of_offers_gives_no_platform_the_power_of_another():
+    rows = rc.datasets.load_measurements("mnist")
+    inputs = rc.inputs("mnist", batch=[1, 8], platforms=["NCS2", "TX2", "EdgeTPU"])
+    offered = rc.predict(rc.as_offered(inputs), assumptions=rc.calibrate(rows))
+    product = rc.as_product(offered)
+    assert "platform" in product.power.dims
+    least = rc.best(product, "power", per="platform", sense="min")
+    direct = rc.best(rc.predict(inputs, assumptions=rc.calibrate(rows)), "power", per="platform", sense="min")
+    np.testing.assert_array_equal(least.power, direct.power)
+
+
+def test_whole_numbers_of_the_users_own_are_missing_where_nothing_is_offered():
+    inputs = rc.inputs("mnist", platforms=["NCS2", "TX2"]).assign(price=("platform", [100, 200]))
+    product = rc.as_product(rc.as_offered(rc.predict(inputs)))
+    assert float(rc.best(product, "price", sense="min").price) == 100
+    assert int(rc.count(product, where={"price": (None, 50)})["count"]) == 0
+
+
+def test_a_mode_that_is_not_offered_is_no_offer():
+    inputs = rc.inputs("mnist", platforms=["NCS2", "TX2"]).copy(deep=True)
+    inputs["mode_offered"].loc[{"platform": "TX2", "mode": "maxn"}] = 0
+    best = [
+        rc.best(rc.predict(one), "predicted_throughput", where={"platform": "TX2"}).mode.item()
+        for one in (inputs, rc.as_offered(inputs))
+    ]
+    assert best[0] == best[1] != "maxn"
+
+
+def test_what_is_predicted_is_an_offer_whether_it_was_measured_or_not():
+    cube = rc.benchmark("mnist")[["predicted_throughput", "n_rows"]]
+    assert int(rc.as_offered(cube).predicted_throughput.notnull().sum()) == int(
+        cube.predicted_throughput.notnull().sum()
+    )
