@@ -250,7 +250,7 @@ def _laid(
     whole = np.full((*(len(axes[dim]) for dim in dims), *data.shape[1:]), empty, dtype=data.dtype)
     whole[at] = data
     kept = tuple(dims)
-    if name in SHARED and not is_made(name, variable):
+    if name in SHARED and not (name == "power" and is_made(name, variable)):
         exists = np.zeros(whole.shape[: len(dims)], dtype=bool)
         exists[at] = True
         whole, kept = _without_equal_axes(whole, exists, kept, SHARED[name])
