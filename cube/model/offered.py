@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_offered", "as_product", "at_offers", "is_offered", "product_bytes"]
 
+MODE_RANK = "mode_rank"
 # what a cell has that nothing is offered for, by variable; else NaN, "" or 0
 EMPTY = {"bound": -1}
 # inputs that hold for several offers are told once in the product: along which dims they may be so, in order; a mode or
@@ -82,6 +83,10 @@ def as_offered(cube: xr.Dataset) -> xr.Dataset:
             "needs no other layout"
         )
         raise InvalidDataError(msg)
+    own = next((name for name in (OFFER, MODE_RANK) if name in cube.variables or name in cube.dims), None)
+    if own is not None:
+        msg = f"`cube`: expected nothing called {own!r}, which the layout of offers makes, got one; rename it"
+        raise InvalidDataError(msg)
     exists = _exists(cube, dims)
     places = dict(zip(dims, np.nonzero(exists), strict=True))
     names = [str(name) for name, one in cube.variables.items() if set(one.dims) & set(dims) and name not in dims]
@@ -92,7 +97,7 @@ def as_offered(cube: xr.Dataset) -> xr.Dataset:
     offer.attrs["long_name"] = "platform, mode and precision that is offered"
     whole = cube.drop_dims(dims).assign(taken).assign_coords({**coords, **labels, OFFER: offer})
     if "peak_compute" in whole and whole["peak_compute"].dims == (OFFER,):
-        whole = whole.assign_coords(mode_rank=_ranks(whole))
+        whole = whole.assign_coords({MODE_RANK: _ranks(whole)})
     return whole.assign_attrs(cube.attrs)
 
 
@@ -194,7 +199,7 @@ def as_product(cube: xr.Dataset) -> xr.Dataset:
         raise MemoryLimitError(msg)
     at = tuple(np.array([axes[dim].index(one) for one in cube[dim].values.tolist()], dtype=np.intp) for dim in dims)
     names = [str(name) for name, one in cube.variables.items() if OFFER in one.dims and name not in (*dims, OFFER)]
-    laid = {name: _laid(name, cube.variables[name], dims, axes, at) for name in names if name != "mode_rank"}
+    laid = {name: _laid(name, cube.variables[name], dims, axes, at) for name in names if name != MODE_RANK}
     if "platform" in dims and "mode" in dims and ("peak_compute" in laid or "infeasible" in laid):
         offered = np.zeros([len(axes["platform"]), len(axes["mode"])], dtype="i1")
         offered[at[dims.index("platform")], at[dims.index("mode")]] = 1

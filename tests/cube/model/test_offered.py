@@ -147,3 +147,10 @@ def test_a_duration_is_missing_where_nothing_is_offered():
     winner = rc.best(rc.as_product(offers), "soak", sense="min")
     assert winner["soak"].values == np.timedelta64(18_000, "s")
     assert np.isfinite(winner["peak_compute"])
+
+
+@pytest.mark.parametrize("name", ["offer", "mode_rank"])
+def test_what_the_layout_makes_replaces_nothing_of_the_users_own(name):
+    inputs = rc.inputs("mnist").assign_coords({name: ("platform", np.arange(9))})
+    with pytest.raises(InvalidDataError, match=f"expected nothing called '{name}', which the layout of offers makes"):
+        rc.as_offered(inputs)
