@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from roofcube.labels import ASSUMPTIONS
@@ -41,7 +43,7 @@ LISTED = "listed_power"  # what the inputs call power, beside the power that a c
 INTERVAL_ENDS = {
     f"predicted_throughput_{end}": f"{end} end of the interval of the predicted throughput" for end in ("low", "high")
 }
-UNWRITTEN = "a formula of "  # one too long to be written names nothing
+UNWRITTEN = re.compile(r"a formula of \d+ parts, sha256 [0-9a-f]{16}")  # too long to be written, it names nothing
 POWER = "predicted power under load"
 SIDE_BY_SIDE = "power, predicted by a calibration, listed beside it"
 # what only a calibration makes, by the words that tell it from a variable of the user's own
@@ -67,7 +69,7 @@ def is_made(name: str, variable: xr.Variable) -> bool:
     said = variable.attrs.get("long_name")
     if name in RESULTS:
         return said is not None
-    if ASSUMPTIONS in variable.dims and (name in ("power", *OF_CALIBRATIONS) or "formula" in variable.attrs):
+    if ASSUMPTIONS in variable.dims and (name in OF_CALIBRATIONS or "formula" in variable.attrs):
         return True
     return said is not None and said == MADE.get(name)
 
@@ -115,14 +117,22 @@ def _with_terms_of(cube: xr.Dataset, made: list[Hashable]) -> list[Hashable]:
 
 def _names_in(formula: str, cube: xr.Dataset) -> set[Any]:
     """Return the variables that a formula names as models write it; nothing where it is prose."""
-    if formula.startswith(UNWRITTEN):
+    labels = str(cube.attrs.get("assumptions", "")).split("; ")
+    parts = [part.partition(": ") for part in formula.split("; ")]
+    if all(label in labels for label, _, _ in parts):  # each model's own
+        return set().union(*(_names_in(one, cube) for _, _, one in parts))
+    if UNWRITTEN.fullmatch(formula):
         return {UNWRITTEN}
     # names with blanks are no Python: each stands as one word
-    words = {f"name_{place}": name for place, name in enumerate(cube.variables) if not str(name).isidentifier()}
-    for word, name in sorted(words.items(), key=lambda one: -len(str(one[1]))):
-        formula = formula.replace(str(name), word)
+    words = {f"name_{place}": str(name) for place, name in enumerate(cube.variables) if not _is_word(str(name))}
+    for word, name in sorted(words.items(), key=lambda one: -len(one[1])):
+        formula = formula.replace(name, word) if name else formula
     try:
         tree = ast.parse(formula, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {words.get(one.id, one.id) for one in ast.walk(tree) if isinstance(one, ast.Name)}
+
+
+def _is_word(name: str) -> bool:
+    return name.isidentifier() and not iskeyword(name)

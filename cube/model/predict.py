@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, Model, build_model, dims_of
 from roofcube.model.made import LEVEL, LISTED, RESULTS, SIDE_BY_SIDE, without_results
 from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
-from roofcube.vocabulary import FLAGS
+from roofcube.vocabulary import FLAGS, sense_of
 from roofcube.wording import said_order
 
 if TYPE_CHECKING:
@@ -99,23 +99,28 @@ def predict(
             raise InvalidDataError(msg)
         for one in assumptions:
             check_assumptions(one)
-        if chunks is None:
-            _check_side_by_side(inputs, assumptions, dtype)
         _check_no_assumptions(inputs, assumptions)
-        parts = [_predicted(inputs, one, chunks, dtype, tuning) for one in assumptions]
-        return _along_assumptions(inputs, parts, _told_apart(assumptions))
-    return _predicted(inputs, assumptions, chunks, dtype, tuning)[0]
+        labels = _told_apart(assumptions)
+        models = [build_model(inputs, one, level=LEVEL) for one in assumptions]
+        if chunks is None:
+            # before the work: the results of several models, and the cube that they become
+            _check_bytes(2 * sum(_result_bytes(model, _names_of(model), dtype) for model in models))
+        cubes = [
+            _predicted(inputs, one, model, chunks, dtype, tuning)
+            for one, model in zip(assumptions, models, strict=True)
+        ]
+        return _along_assumptions(inputs, cubes, [_names_of(model) for model in models], labels)
+    model = build_model(inputs, assumptions, level=LEVEL)
+    return _predicted(inputs, assumptions, model, chunks, dtype, tuning)
 
 
 def _predicted(
-    inputs: xr.Dataset, assumptions: Assumptions | Calibrated, chunks: Any, dtype: str, tuning: Tuning
-) -> tuple[xr.Dataset, list[str]]:
-    """Return the cube of one model, and the names of what it made."""
-    model = build_model(inputs, assumptions, level=LEVEL)
-    cube = inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
+    inputs: xr.Dataset, assumptions: Assumptions | Calibrated, model: Model, chunks: Any, dtype: str, tuning: Tuning
+) -> xr.Dataset:
+    """Return the cube of one model."""
+    return inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
         assumptions=assumptions.label, model=assumptions.description, dim_order=" ".join(model.dim_order)
     )
-    return cube, _names_of(model)
 
 
 def _check_no_assumptions(inputs: xr.Dataset, assumptions: Sequence[Assumptions | Calibrated]) -> None:
@@ -130,16 +135,15 @@ def _check_no_assumptions(inputs: xr.Dataset, assumptions: Sequence[Assumptions 
         raise InvalidDataError(msg)
 
 
-def _check_same_units(names: Sequence[str], cubes: Sequence[xr.Dataset], labels: Sequence[str]) -> None:
-    """Raise where an own term is in another unit, or better another way, in another model."""
-    for name in names:
-        told = {label: cube[name].attrs for label, cube in zip(labels, cubes, strict=True) if name in cube}
-        for what in ("units", "sense"):
-            said = {label: attrs.get(what, "") for label, attrs in told.items()}
-            if len(set(said.values())) > 1:
-                listed = ", ".join(f"{value!r} ({label})" for label, value in said.items())
-                msg = f"`{name}`: expected the same {what} in all models, got {listed}; give one another name"
-                raise InvalidDataError(msg)
+def _check_same_units(name: str, told: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Raise where a term is in another unit, or better another way, in another model; by the attributes of each."""
+    units = {label: attrs.get("units", "") for label, attrs in told.items()}
+    senses = {label: sense for label, attrs in told.items() if (sense := sense_of(name, attrs))}
+    for what, said in {"units": units, "sense": senses}.items():
+        if len(set(said.values())) > 1:
+            listed = ", ".join(f"{value!r} ({label})" for label, value in said.items())
+            msg = f"`{name}`: expected the same {what} in all models, got {listed}; give one another name"
+            raise InvalidDataError(msg)
 
 
 def _told_apart(assumptions: Sequence[Assumptions | Calibrated]) -> list[str]:
@@ -173,15 +177,6 @@ def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[s
     else:
         arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
     return {name: _result_variable(name, arrays[name], model, axes) for name in names}
-
-
-def _check_side_by_side(inputs: xr.Dataset, assumptions: Sequence[Assumptions | Calibrated], dtype: str) -> None:
-    """Raise, before the work, where the results of several models, and the cube that they become, would not fit."""
-    size = 0
-    for one in assumptions:
-        model = build_model(inputs, one, level=LEVEL)
-        size += _result_bytes(model, _names_of(model), dtype)
-    _check_bytes(2 * size)
 
 
 def _names_of(model: Model) -> list[str]:
@@ -230,33 +225,32 @@ def _result_variable(name: str, values: Any, model: Model, axes: tuple[str, ...]
 
 
 def _along_assumptions(
-    inputs: xr.Dataset, parts: Sequence[tuple[xr.Dataset, list[str]]], labels: list[str]
+    inputs: xr.Dataset, cubes: Sequence[xr.Dataset], names: Sequence[Sequence[str]], labels: Sequence[str]
 ) -> xr.Dataset:
-    """Join cubes, each with the names of what its model made, along a new dim `assumptions`; inputs stay without it."""
-    cubes, names = [cube for cube, _ in parts], [made for _, made in parts]
+    """Join cubes, of which each model made some names, along a new dim `assumptions`; inputs stay without it."""
     index = xr.DataArray(
         labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}
     )
     # what only some models make, such as an interval, is not of the others
     made = list(dict.fromkeys(name for one in names for name in one if name != LISTED))
-    _check_same_units(made, cubes, labels)
     # what an earlier model left in the inputs is none of theirs; the power of the inputs is of who predicts none
     results = [
         cube[[name for name in made if name in one or (name == "power" and name in cube)]].drop_attrs(deep=False)
         for cube, one in zip(cubes, names, strict=True)
     ]
+    by_label = dict(zip(labels, results, strict=True))
+    told = {name: {label: one[name].attrs for label, one in by_label.items() if name in one} for name in made}
+    for name, attrs in told.items():
+        _check_same_units(name, attrs)
     stacked = xr.concat(
         xr.align(*results, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
     )
     if "power" in made and any("power" in cube and "power" not in one for cube, one in zip(cubes, names, strict=True)):
         stacked["power"] = stacked["power"].assign_attrs(units="W", long_name=SIDE_BY_SIDE)
-    for name, array in stacked.data_vars.items():
-        formulas = [
-            cube[name].attrs.get("formula", "") if name in one else "" for cube, one in zip(cubes, names, strict=True)
-        ]
-        if any(formulas) and len(set(formulas)) > 1:
-            told = "; ".join(f"{label}: {one}" for label, one in zip(labels, formulas, strict=True) if one)
-            array.attrs["formula"] = told
+    for name, attrs in told.items():
+        formulas = {label: one["formula"] for label, one in attrs.items() if "formula" in one}
+        if formulas and (len(formulas) < len(labels) or len(set(formulas.values())) > 1):
+            stacked[name].attrs["formula"] = "; ".join(f"{label}: {formula}" for label, formula in formulas.items())
     listed = next((cube[[LISTED]] for cube in cubes if LISTED in cube), xr.Dataset())
     inputs = inputs.drop_vars([name for name in made if name in inputs]).assign(listed.data_vars)
     models = [f"{label}: {cube.attrs['model']}" for label, cube in zip(labels, cubes, strict=True)]

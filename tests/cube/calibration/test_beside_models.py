@@ -292,6 +292,36 @@ def test_terms_of_one_name_in_two_units_are_refused_side_by_side(inputs):
         rc.predict(inputs, assumptions=[slow, fast])
 
 
+def test_a_result_that_a_term_replaces_with_its_sense_stands_beside_other_models(inputs):
+    half = rc.PUBLISHED.with_term(
+        "predicted_throughput", lambda model: model.predicted_throughput / 2, units="1/s", sense="max"
+    )
+    for models in ([half, rc.BOUND], [rc.BOUND, half]):
+        cube = rc.predict(inputs, assumptions=models)
+        assert cube.predicted_throughput.attrs["formula"].startswith("published: ")
+        assert rc.predict(cube).equals(rc.predict(inputs))
+
+
+def test_a_term_is_known_by_its_formula_where_its_cube_was_cut_to_one_model(inputs):
+    models = [
+        rc.PUBLISHED.with_term("twice", lambda model: 2 * model.predicted_latency),
+        rc.BOUND.with_term("twice", lambda model: model.predicted_latency * 2.0 + 0.0),
+    ]
+    cube = rc.predict(inputs, assumptions=models).isel(assumptions=0)
+    assert "; bound: " in cube.twice.attrs["formula"]
+    assert "twice" not in rc.predict(cube)
+
+
+@pytest.mark.parametrize("name", ["", "USD/h of it", "lambda"])
+def test_names_that_are_no_python_are_found_in_formulas(inputs, name):
+    model = rc.PUBLISHED.with_term(name, lambda model: model.predicted_latency * 2).with_term(
+        "twice", lambda model: 2 * model[name]
+    )
+    again = rc.predict(rc.predict(inputs, assumptions=model))
+    assert name not in again
+    assert name == "" or "twice" not in again
+
+
 def test_merged_models_of_which_one_predicts_watts_are_inputs_again(inputs, calibration):
     merged = rc.merge(*(rc.predict(inputs, assumptions=[one]) for one in (rc.PUBLISHED, calibration)))
     assert rc.predict(merged).equals(rc.predict(inputs))
@@ -318,7 +348,7 @@ def test_a_coordinate_may_not_be_called_like_a_result(inputs):
 
 
 def test_prose_in_an_attribute_called_formula_drops_nothing(inputs, calibration):
-    for text in ("lower bound of the vendor", "3 USD per W of power"):
+    for text in ("lower bound of the vendor", "3 USD per W of power", "a formula of the vendor", "see: power"):
         priced = inputs.assign(price=("platform", [1.0, 2.0], {"formula": text}))
         assert "price" in rc.predict(rc.predict(priced, assumptions=calibration))
 
