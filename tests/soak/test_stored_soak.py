@@ -19,5 +19,7 @@ def test_every_question_equals_brute_force(block):
     for seed in range(CUBES * block // BLOCKS, CUBES * (block + 1) // BLOCKS):
         for question in oracle.QUESTIONS:
             seen.update(oracle.check(seed, question, most=200))
-    rare = {kind: seen[kind] for kind in oracle.KINDS if seen[kind] < CUBES // BLOCKS // 200}
+    # few fronts are of predictions that are unsure
+    least = {kind: CUBES // BLOCKS // (500 if kind == "chances" else 100) for kind in oracle.KINDS}
+    rare = {kind: seen[kind] for kind in oracle.KINDS if seen[kind] < least[kind]}
     assert not rare
