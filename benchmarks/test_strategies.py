@@ -129,6 +129,8 @@ def test_auto_against_the_fastest(space, question, add_row, full):
         for call, seconds in enumerate(first_and_repeated(make, ask, way, most)):
             if seconds < best[call]:
                 best[call], fastest[call] = seconds, way
+    if not all(fastest):
+        pytest.skip(f"no way answers within {MOST_SECONDS:.0f} s")
     auto = first_and_repeated(make, ask, "auto", 4 * best[0] + 10)
     for call, what in enumerate(("first", "repeated")):
         add_row(
