@@ -145,19 +145,22 @@ class MachineCodeCache:
         if not self.enabled or folder is None or self.identity is None:
             return None
         of = _digest([self.identity, repr(signature), repr(codegen.magic_tuple())])
-        return folder / f"{self._stem}{of[:24]}.bin"
+        return folder / f"{self._stem}-{of[:24]}.bin"
 
     @property
     def _stem(self) -> str:
         """What the names of all entries of this function and this user begin with."""
-        return f"{self.function.__name__.strip('<>')}-{_authentication((self.identity or '').encode()).hex()[:24]}-"
+        return f"{self.function.__name__.strip('<>')}-{_authentication((self.identity or '').encode()).hex()[:24]}"
 
     def has_entry(self) -> bool:
         """Check whether there is machine code of the function, for whatever arguments."""
         folder = _usable_folder(disk.cache_folder(ROOM))
         if not self.enabled or folder is None or self.identity is None:
             return False
-        return any(entry.name.startswith(self._stem) for entry in folder.iterdir())
+        try:
+            return self._stem in _stems(folder, folder.stat().st_mtime_ns)
+        except OSError:  # taken away meanwhile
+            return False
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         target_context.refresh()
@@ -177,6 +180,12 @@ class MachineCodeCache:
             _write_entry(path, dumps(result._reduce()))
         except OSError as error:
             _warn_uncached(path.parent, error)
+
+
+@functools.lru_cache(maxsize=1)
+def _stems(folder: Path, _changed: int) -> frozenset[str]:
+    """Return what the entries of a folder begin with, as it was when it changed last: every question may ask."""
+    return frozenset(entry.name.rpartition("-")[0] for entry in folder.iterdir())
 
 
 def _sound_entry(path: Path) -> bytes | None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -207,6 +208,27 @@ def test_closures_are_told_apart_by_their_content(folder, monkeypatch):
 
     assert [twice(plus(number))(1) for number in (1, 10)] == [3, 21]
     assert len(list(folder.rglob("apply-*.bin"))) == 2
+
+
+def test_it_is_told_how_far_a_function_is_compiled_as_the_folder_grows_and_goes(folder, monkeypatch):
+    from roofcube.kernels.compilation import jit, readiness
+
+    monkeypatch.setenv("ROOFCUBE_CACHE_DIR", str(folder))
+    text = "def generated(value):\n    return value * {}\n"
+
+    def made(factor):
+        space = {"__name__": "generated"}
+        exec(text.format(factor), space)
+        return jit(source=text.format(factor))(space["generated"])
+
+    compiled, other = made(2), made(3)
+    assert [readiness(one) for one in (compiled, other)] == ["absent", "absent"]
+    compiled(5)
+    assert [readiness(one) for one in (compiled, made(2), other)] == ["loaded", "cached", "absent"]
+    other(5)
+    assert [readiness(made(factor)) for factor in (2, 3, 4)] == ["cached", "cached", "absent"]
+    shutil.rmtree(folder / "numba")
+    assert [readiness(made(factor)) for factor in (2, 3)] == ["absent", "absent"]
 
 
 TWINS = """
