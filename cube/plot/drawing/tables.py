@@ -204,6 +204,9 @@ def one_model(cube: xr.Dataset, place: int = 0) -> xr.Dataset:
     """Take the first, or another, of several assumptions: a figure shows one model."""
     if "assumptions" not in cube.dims:
         return cube
+    if not cube.sizes["assumptions"]:
+        msg = "`cube`: expected a model to show, got none along 'assumptions'; pass a cube that holds one"
+        raise MissingInputError(msg)
     return cube.isel(assumptions=place, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[place]))
 
 

@@ -699,3 +699,10 @@ def test_parallel_axes_write_flags_in_words():
     figure = rc.plot.parallel(rc.benchmark("cifar10"), "platform", "bound", "predicted_throughput")
     assert {"compute", "memory"} <= set(source(figure, "parallel.ticks")["text"])
     assert set(source(figure, "parallel.lines")["bound_text"]) == {"compute", "memory"}
+
+
+def test_a_cube_that_holds_no_model_says_so():
+    cube = rc.predict(rc.inputs("mnist"), assumptions=[rc.BOUND, rc.PUBLISHED]).isel(assumptions=slice(0, 0))
+    for draw in (rc.plot.power, rc.plot.peaks, rc.plot.requirements, rc.plot.parallel):
+        with pytest.raises(MissingInputError, match="none along 'assumptions'"):
+            draw(cube)
