@@ -12,7 +12,9 @@ from roofcube.vocabulary import IMPOSSIBLE_ACCURACY, INFEASIBLE, MEASURED_ACCURA
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["with_measured_accuracy"]
+__all__ = ["with_measured_accuracy", "without_measured_accuracy"]
+
+FILLED = "measured_of"  # attribute of an accuracy: the networks that it is measured of
 
 
 def with_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
@@ -27,10 +29,30 @@ def with_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
         filled = _filled(cube, figure)
         if filled is None:
             continue
-        told = {**cube[figure].attrs, "comment": MEASURED_ACCURACY}
+        new = cube[figure].copy(data=filled).notnull() & cube[figure].isnull()
+        names = cube["topology"][new.any([dim for dim in new.dims if dim != "topology"])]
+        told = {**cube[figure].attrs, "comment": MEASURED_ACCURACY, FILLED: np.atleast_1d(names.values).tolist()}
         cube = cube.assign({figure: (cube[figure].dims, filled, told)})
         if figure == "top1":
             cube = cube.assign(infeasible=_trained(cube))
+    return cube
+
+
+def without_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
+    """Take back what `with_measured_accuracy` gave, before other rows tell it."""
+    for figure in ("top1", "top5"):
+        told = dict(cube[figure].attrs) if figure in cube.data_vars else {}
+        names = np.atleast_1d(told.pop(FILLED, [])).tolist()
+        if not names or "topology" not in cube.coords:
+            continue
+        told.pop("comment", None)
+        taken = cube["topology"].isin(names)
+        if figure == "top1" and "infeasible" in cube:
+            code = cube["infeasible"]
+            trained = taken & cube["top1"].notnull() & (code == INFEASIBLE["feasible"])
+            codes = code.where(~trained, INFEASIBLE["untrained"]).transpose(*code.dims).astype(code.dtype)
+            cube = cube.assign(infeasible=codes.assign_attrs(code.attrs))
+        cube = cube.assign({figure: (cube[figure].dims, cube[figure].where(~taken).values, told)})
     return cube
 
 

@@ -22,7 +22,7 @@ from roofcube.labels import (
     named_as_dims,
     own_dims,
 )
-from roofcube.measured.accuracy import with_measured_accuracy
+from roofcube.measured.accuracy import with_measured_accuracy, without_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import WATTS, measurement_rows, other_columns, without_figure
@@ -150,7 +150,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     where = _located(cube, table)
     _check_said(cube, table, where)
     _check_batch_kinds(cube, table, where)
-    joined = with_measured_accuracy(_with_measurements(cube, table, where))
+    joined = with_measured_accuracy(_with_measurements(_without_measurements(cube), table, where))
     _warn_of_none(table, where)
     _warn_of_alike(cube, table)
     _warn_of_lost(cube, joined)
@@ -158,6 +158,19 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         joined.attrs.pop("disagreement", None)
     joined = joined.assign(_spreads(cube, table, where))
     return joined.assign(_others(joined, table, where))
+
+
+def _without_measurements(cube: xr.Dataset) -> xr.Dataset:
+    """Leave out what an earlier join told and this one may not: spreads, columns as given, accuracies of rows."""
+    if "n_rows" not in cube:
+        return cube
+    spreads = {f"{name}_spread" for name in MEASURED}
+    given = [name for name, one in cube.data_vars.items() if str(one.attrs.get("long_name", "")).endswith(AS_GIVEN)]
+    cube = without_measured_accuracy(cube.drop_vars({*given, *(spreads & set(cube.data_vars))}))
+    if "platform" in cube.coords:
+        cube = cube.copy()
+        cube["platform"].attrs.pop(THREADED, None)
+    return cube
 
 
 def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
@@ -302,7 +315,8 @@ def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowL
         name: cells.mean(cells.figures(found[column])) if column in found.columns else cells.empty()
         for name, column in MEASURED.items()
     }
-    bits = quality_bits(found, check(found, inputs=cube))
+    # of all rows: what tells of a row may lie in none of the cube's cells
+    bits = quality_bits(measurements, check(measurements, inputs=cube))[where.mask]
     arrays = {**measured, "n_rows": cells.count(), "quality": cells.union(bits)}
     joined = cube.assign({name: cells.labelled(name, values) for name, values in arrays.items()})
     threaded = found.filter(pl.col("batch_kind") == "threads") if "batch_kind" in found.columns else found.clear()

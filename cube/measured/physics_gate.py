@@ -20,8 +20,9 @@ from roofcube.measured.rules import rules_for
 from roofcube.measured.trace_rules import trace_findings
 from roofcube.model.assumptions import BOUND
 from roofcube.model.made import RESULTS, without_results
+from roofcube.model.own_networks import with_experts_read
 from roofcube.model.predict import predict
-from roofcube.vocabulary import CONFIGURATION, QUALITY
+from roofcube.vocabulary import CONFIGURATION, HARDWARE_FACTS, NETWORK_FACTS, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "quality_bits"]
 ROWS_TOGETHER = 400  # judged at once: of 7,388 rows of deep networks all at once take 150 MB
+BATCH_OF_INPUTS = "batch of the inputs"
+EXPERTS_READ = ("params_read", "layer_params_read")  # made of the batch
 LEAST = ("infeasible", "memory_required")  # of these the least allows most
 
 
@@ -104,10 +107,17 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 
 
 def _space(inputs: xr.Dataset | None, rows: pl.DataFrame) -> xr.Dataset:
-    """Return what to judge by, without batches: those of the rows are judged."""
+    """Return what to judge by; its batches are called otherwise, for those of the rows are judged."""
     if inputs is not None:
         check_kind("inputs", inputs, xr.Dataset, do="give what `roofcube.inputs` returns, of a sweep its `inputs`")
-    return without_results(inputs_named(rows) if inputs is None else inputs).drop_dims("batch", errors="ignore")
+    space = without_results(inputs_named(rows) if inputs is None else inputs)
+    if "active_params" in space:
+        space = space.drop_vars(EXPERTS_READ, errors="ignore")
+    of_batch = {name for name, one in space.data_vars.items() if "batch" in one.dims}
+    facts = of_batch & {*HARDWARE_FACTS, *NETWORK_FACTS}
+    if not facts:
+        return space.drop_dims("batch", errors="ignore")
+    return space.drop_vars(of_batch - facts).rename(batch=BATCH_OF_INPUTS)
 
 
 def _with_all_columns(measurements: pl.DataFrame, own: Sequence[str]) -> pl.DataFrame:
@@ -156,7 +166,7 @@ def _boards(table: pl.DataFrame) -> pl.DataFrame:
 def _references(space: xr.Dataset, judged: pl.DataFrame, dims: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
     """Return what platform and network allow, a number a row."""
     at, _ = rows_of(space, judged, dims=dims)
-    at = at.assign_coords(batch=labelled("row", judged["batch"].to_numpy()))
+    at = _at_batches(at.assign_coords(batch=labelled("row", judged["batch"].to_numpy())))
     # a measured row had room: what it may reach is asked apart from what it needs
     roomy = at.drop_vars(["memory_capacity", *RESULTS], errors="ignore")
     published, bound = predict(roomy), predict(roomy, assumptions=BOUND)
@@ -173,6 +183,17 @@ def _references(space: xr.Dataset, judged: pl.DataFrame, dims: Sequence[str]) ->
     }
     each = {name: _most_generous(name, array, judged.height) for name, array in references.items()}
     return {**each, "executed_precision": _first_names(at, judged.height)}
+
+
+def _at_batches(at: xr.Dataset) -> xr.Dataset:
+    """Read what depends on the batch at that of each row, at all of the inputs' where they lack it."""
+    if BATCH_OF_INPUTS in at.coords:
+        labels, number = at[BATCH_OF_INPUTS].values, np.arange(at.sizes["row"])
+        same = at["batch"].values[:, None] == labels
+        places = np.where(same.any(1, keepdims=True), same.argmax(1)[:, None], np.arange(len(labels)))
+        chosen = xr.DataArray(places, dims=("row", BATCH_OF_INPUTS))
+        at = at.drop_vars(BATCH_OF_INPUTS).isel({"row": xr.DataArray(number, dims="row"), BATCH_OF_INPUTS: chosen})
+    return with_experts_read(at)
 
 
 def _reference_column(

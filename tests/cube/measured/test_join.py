@@ -731,3 +731,33 @@ def test_more_rows_than_the_memory_holds_are_refused():
         pytest.raises(MemoryLimitError, match="`join`: expected a cube that takes at"),
     ):
         rc.join(cube, rc.datasets.load_measurements("mnist"))
+
+
+KITE = rc.hypothetical(name="Kite", peak_compute="1 TOP/s", memory_bandwidth="8 GB/s")
+OF_KITE = {"topology": "M", "platform": "Kite", "precision": "INT8", "batch": 1}
+
+
+def of_kite(batch=(1,)):
+    net = rc.read_network({"topology": ["M"], "ops": [1e9], "params": [1e6], "task": ["t"]})
+    return rc.predict(rc.inputs("t", platforms=KITE, topologies=net, precision="INT8", batch=list(batch)))
+
+
+def test_a_second_join_leaves_nothing_of_the_first():
+    told = {"top1_percent": 80.0, "temp": 50.0, "driver": "a", "batch_kind": "threads"}
+    first = [OF_KITE | told | {"throughput_compute_per_s": figure} for figure in (10.0, 12.0)]
+    second = [OF_KITE | {"throughput_compute_per_s": 20.0, "top1_percent": 60.0, "temp": 10.0, "batch_kind": "batch"}]
+    before = rc.join(of_kite(), first)
+    kept = before.copy(deep=True)
+    assert "Kite" in before["platform"].attrs["batch_is_threads"]
+    assert rc.diff(rc.join(before, second), rc.join(of_kite(), second)).is_empty()
+    assert rc.diff(before, kept).is_empty()  # which is as it was
+    # without an accuracy the network is as untrained as before
+    bare = [OF_KITE | {"throughput_compute_per_s": 20.0}]
+    assert rc.diff(rc.join(before, bare), rc.join(of_kite(), bare)).is_empty()
+
+
+def test_quality_does_not_depend_on_the_other_labels_of_the_cube():
+    rows = [OF_KITE | {"batch": b, "throughput_compute_per_s": 400.0, "power_full_w": 5.0} for b in (1, 2, 4, 16)]
+    rows.append(OF_KITE | {"batch": 8, "throughput_compute_per_s": 400.0, "power_full_w": 5000.0})
+    alone, among = (rc.join(of_kite(batch), rows).sel(batch=8) for batch in ([8], [1, 2, 4, 8, 16]))
+    assert int(alone["quality"].max()) == int(among["quality"].max()) == QUALITY["power_unit_off"]

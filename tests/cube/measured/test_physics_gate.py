@@ -479,3 +479,42 @@ def test_samples_are_judged_by_the_limits_of_their_own_supply(volts, judged):
     own = pl.DataFrame(trace(voltage_v=volts, current_a=[0.2, 0.3, 0.4]))
     traces = pl.concat([own, pl.DataFrame(trace(**other))], how="vertical_relaxed")
     assert of("impossible_sample", rc.check([POWERED], traces=traces))["value"].to_list() == judged
+
+
+MIXTURE = {
+    "model_type": "mixtral", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+    "intermediate_size": 14336, "vocab_size": 32000, "num_local_experts": 8, "num_experts_per_tok": 2,
+}  # fmt: skip
+
+
+def test_a_batch_of_a_mixture_reads_the_experts_that_its_tokens_chose():
+    chip = rc.hypothetical(name="Chip", peak_compute="1 POP/s", memory_bandwidth="3 TB/s")
+    net = rc.read_network(MIXTURE, name="moe", phase="decode", context=1000)
+    inputs = rc.inputs("generate", platforms=chip, topologies=net, precision="INT8", batch=[1, 2])
+    bound = rc.predict(inputs, assumptions=rc.BOUND)["predicted_throughput"].values.ravel()
+    same = {"topology": "moe", "platform": "Chip", "precision": "INT8", "phase": "decode", "context": 1000}
+    for share, broken in ((0.99, []), (1.2, ["above_bound", "above_bound"])):
+        rows = [same | {"batch": b, "throughput_compute_per_s": share * bound[b - 1]} for b in (1, 2)]
+        for given in (inputs, inputs.isel(batch=1)):  # rows are judged at their own batch
+            found = rc.check(rows, inputs=given)
+            found = found.filter(pl.col("rule") == "above_bound")
+            assert found["rule"].to_list() == broken
+            assert found["limit"].to_list() == pytest.approx(bound.tolist()[: len(broken)])
+
+
+@pytest.mark.parametrize("name", ["power", "peak_compute", "memory_bandwidth"])
+def test_inputs_that_depend_on_the_batch_are_read_at_that_of_the_row(name):
+    net = rc.read_network({"topology": ["M"], "ops": [1e9], "params": [1e6], "task": ["t"]})
+    board = rc.hypothetical(name="Kite", peak_compute="1 TOP/s", memory_bandwidth="8 GB/s", power="5 W")
+    base = rc.inputs("t", platforms=board, topologies=net, precision="INT8", batch=[1, 8])
+    factor = xr.DataArray([1.0, 0.5], {"batch": [1, 8]})
+    inputs = base.assign({name: (base[name] * factor).assign_attrs(base[name].attrs)})
+    row = {"topology": "M", "platform": "Kite", "precision": "INT8", "power_full_w": 500.0}
+    rows = [row | {"batch": b, "throughput_compute_per_s": 3e3} for b in (1, 8, 3)]
+    found = rc.check(rows, inputs=inputs)
+    alone = [rc.check(rows[k : k + 1], inputs=inputs.isel(batch=place)) for k, place in ((0, 0), (1, 1))]
+    for rule in ("above_compute_peak", "power_unit_off"):
+        limits = of(rule, found)["limit"].to_list()
+        assert limits[:2] == [of(rule, one)["limit"].item() for one in alone]
+        assert limits[2] == max(limits[:2])  # of a batch that the inputs lack, what allows most
+    assert int(rc.join(rc.predict(inputs), rows[:2])["n_rows"].sum()) == 2
