@@ -16,7 +16,19 @@ from roofcube.errors import InvalidDataError, MemoryLimitError, check_kind
 from roofcube.labels import axis, dims_in_order, in_order, labelled
 from roofcube.model.made import is_made
 from roofcube.options import fits_memory
-from roofcube.vocabulary import FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS, VARIABLES
+from roofcube.vocabulary import (
+    FORMATS,
+    HARDWARE_DIMS,
+    HARDWARE_FACTS,
+    INFEASIBLE,
+    MEASURED_ACCURACIES,
+    MEASURED_POWER,
+    MEASURED_SPEED,
+    MODES,
+    OFFER,
+    PRECISIONS,
+    VARIABLES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,18 +123,39 @@ def _texts(labels: Sequence[Sequence[str]]) -> np.ndarray[Any, Any]:
 def _exists(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
     """Tell which cells of the hardware dims have a peak, or anything measured or known."""
     sizes = tuple(cube.sizes[dim] for dim in dims)
-    names: list[Any] = [name for name in ("peak_compute", "n_rows") if name in cube]
+    telling = [name for name, one in cube.data_vars.items() if _is_figure(str(name), one)]
+    whole = [name for name in telling if set(dims) <= set(cube[name].dims)]
     if "peak_compute" not in cube:
-        names += [name for name, one in cube.data_vars.items() if one.dtype.kind == "f" and set(dims) <= set(one.dims)]
+        names: list[Any] = [*whole, *({"n_rows"} & set(cube.data_vars)).difference(whole)]
+    else:
+        names = ["peak_compute", "n_rows", *MEASURED_SPEED, *MEASURED_POWER, *MEASURED_ACCURACIES]
+        names = [name for name in dict.fromkeys(names) if name in ("peak_compute", "n_rows", *whole) and name in cube]
     exists = np.zeros(sizes, dtype=bool)
     for name in names:
-        array = cube[name]
-        filled = array > 0 if array.dtype.kind in "iu" else array.notnull()
-        own = [dim for dim in dims if dim in array.dims]
-        known = filled.any([dim for dim in array.dims if dim not in dims]).transpose(*own).values
-        known = known.reshape([cube.sizes[dim] if dim in own else 1 for dim in dims])
+        known = _known(cube[name], dims)
         exists |= known & _modes_offered(cube, dims) if name == "peak_compute" else known
-    return exists if names else np.ones(sizes, dtype=bool)
+    if not names:
+        return np.ones(sizes, dtype=bool)
+    if "peak_compute" not in cube:  # of what only part of the dims tells, no label is lost
+        for name in [name for name in telling if name not in (*whole, *HARDWARE_FACTS)]:
+            over = tuple(place for place, dim in enumerate(dims) if dim not in cube[name].dims)
+            if len(over) < len(dims):
+                exists |= _known(cube[name], dims) & ~exists.any(over, keepdims=True)
+    return exists
+
+
+def _is_figure(name: str, array: xr.DataArray) -> bool:
+    """Check whether a cell of a variable says that there is something: a number, or a count of the user's own."""
+    own = array.dtype.kind in "iu" and name not in VARIABLES and not {"flag_values", "flag_masks"} & set(array.attrs)
+    return array.dtype.kind == "f" or own or name == "n_rows"
+
+
+def _known(array: xr.DataArray, dims: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Tell along hardware dims, of length 1 where it lacks one, where a variable has a value; 0 counts nothing."""
+    filled = array != 0 if array.dtype.kind in "iu" else array.notnull()
+    own = [dim for dim in dims if dim in array.dims]
+    known: np.ndarray[Any, Any] = filled.any([dim for dim in array.dims if dim not in dims]).transpose(*own).values
+    return known.reshape([array.sizes[dim] if dim in own else 1 for dim in dims])
 
 
 def _modes_offered(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
@@ -174,6 +207,8 @@ def as_product(cube: xr.Dataset) -> xr.Dataset:
 
     Raises
     ------
+    InvalidDataError
+        If two offers are one platform, mode and precision.
     MemoryLimitError
         If the product would be larger than the memory limit.
 
@@ -197,6 +232,7 @@ def as_product(cube: xr.Dataset) -> xr.Dataset:
             "than the memory limit; select platforms or networks first, or ask the cube as it is"
         )
         raise MemoryLimitError(msg)
+    _check_told_apart(cube, dims)
     at = tuple(np.array([axes[dim].index(one) for one in cube[dim].values.tolist()], dtype=np.intp) for dim in dims)
     names = [str(name) for name, one in cube.variables.items() if OFFER in one.dims and name not in (*dims, OFFER)]
     laid = {name: _laid(name, cube.variables[name], dims, axes, at) for name in names if name != MODE_RANK}
@@ -212,6 +248,20 @@ def as_product(cube: xr.Dataset) -> xr.Dataset:
     for dim, index in indexes.items():
         index.attrs.update(cube[dim].attrs)
     return cube.drop_dims(OFFER).assign_coords({**indexes, **coords}).assign(laid).assign_attrs(cube.attrs)
+
+
+def _check_told_apart(cube: xr.Dataset, dims: Sequence[str]) -> None:
+    """Raise where two offers are one platform, mode and precision: the product has one cell for them."""
+    first: dict[tuple[Any, ...], Any] = {}
+    for offer, *labels in zip(cube[OFFER].values.tolist(), *(cube[dim].values.tolist() for dim in dims), strict=True):
+        if tuple(labels) in first:
+            both = f"{first[tuple(labels)]!r} and {offer!r}"
+            msg = (
+                f"`cube`: expected one offer of each {', '.join(dims)}, got {both} of {' '.join(map(str, labels))}; "
+                "select one of them, or give one a mode of its own"
+            )
+            raise InvalidDataError(msg)
+        first[tuple(labels)] = offer
 
 
 def at_offers(product: xr.Dataset, cube: xr.Dataset) -> xr.Dataset:
@@ -234,7 +284,7 @@ def at_offers(product: xr.Dataset, cube: xr.Dataset) -> xr.Dataset:
 def product_bytes(cube: xr.Dataset) -> int:
     """Return how much the product of a cube of offers would take at most."""
     dims = [dim for dim in HARDWARE_DIMS if dim in cube.coords and cube[dim].dims == (OFFER,)]
-    times = float(np.prod([len(np.unique(cube[dim].values)) for dim in dims])) / cube.sizes[OFFER]
+    times = float(np.prod([len(np.unique(cube[dim].values)) for dim in dims])) / max(1, cube.sizes[OFFER])
     return int(sum(one.nbytes * (times if OFFER in one.dims else 1) for one in cube.variables.values()))
 
 
@@ -267,7 +317,7 @@ def _without_equal_axes(
 ) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     """Drop those of some dims along which a variable is the same wherever it exists."""
     for dim in shared:
-        if dim not in dims or len(dims) == 1:
+        if dim not in dims or len(dims) == 1 or not exists.size:
             continue
         place = dims.index(dim)
         first = np.expand_dims(np.argmax(exists, axis=place), place)

@@ -154,3 +154,51 @@ def test_what_the_layout_makes_replaces_nothing_of_the_users_own(name):
     inputs = rc.inputs("mnist").assign_coords({name: ("platform", np.arange(9))})
     with pytest.raises(InvalidDataError, match=f"expected nothing called '{name}', which the layout of offers makes"):
         rc.as_offered(inputs)
+
+
+def test_what_was_measured_stays_offered_or_not():
+    cube = rc.predict(rc.inputs("mnist", batch=[1]))
+    platform, mode = cube["platform"].values[0], cube["mode"].values[0]
+    peak = cube["peak_compute"].sel(platform=platform)
+    precision = next(one for one in cube["precision"].values if bool(peak.sel(precision=one).isnull().all()))
+    mine = xr.full_like(cube["predicted_throughput"], np.nan)
+    mine.loc[{"platform": platform, "precision": precision, "mode": mode}] = 5.0
+    laid = rc.as_offered(cube.assign(measured_throughput=mine))
+    assert int(laid["measured_throughput"].notnull().sum()) == int(mine.notnull().sum())
+    assert laid.sizes["offer"] == rc.as_offered(cube).sizes["offer"] + 1
+
+
+def test_no_label_is_lost_of_what_only_some_dims_or_whole_numbers_tell():
+    figures = {
+        "x": (("platform", "mode"), [[1.0, np.nan], [np.nan, np.nan]]),
+        "watts": ("platform", [5.0, 7.0]),
+        "runs": (("platform", "mode"), [[1, 0], [0, 3]]),
+    }
+    cube = xr.Dataset(figures, {"platform": ["A", "B"], "mode": ["m", "n"]})
+    assert rc.as_offered(cube)["offer"].values.tolist() == ["A m", "B n"]
+    for part in (cube, cube.drop_vars("runs")):
+        assert rc.best(rc.as_offered(part), "watts", sense="max")["platform"].item() == "B"
+    whole = rc.benchmark("mnist")
+    offers = [rc.as_offered(one).sizes["offer"] for one in (whole, whole.drop_vars("peak_compute"))]
+    assert offers[0] == offers[1]  # codes say nothing of what there is
+
+
+def test_two_offers_of_one_cell_have_no_product():
+    labels = {"platform": ["A", "A", "B"], "mode": ["m"] * 3, "precision": ["INT8"] * 3}
+    coords = {"offer": ["A stock", "A cooled", "B"]} | {name: ("offer", one) for name, one in labels.items()}
+    cube = xr.Dataset({"speed": ("offer", [1.0, 2.0, 3.0])}, coords)
+    with pytest.raises(InvalidDataError, match="'A stock' and 'A cooled'"):
+        rc.as_product(cube)
+    assert rc.as_product(cube.isel(offer=[1, 2]))["speed"].values.ravel().tolist() == [2.0, 3.0]
+
+
+def test_where_nothing_is_offered_the_product_is_empty():
+    board = {
+        "platform": "Kite",
+        "device_class": "NPU",
+        "precision": "INT4",
+        "peak_compute": "1 TOP/s",
+        "memory_bandwidth": "1 GB/s",
+    }
+    cube = rc.predict(rc.inputs("mnist", platforms=[board], precision="FP32", batch=1, layout="offered"))
+    assert (cube.sizes["offer"], rc.as_product(cube)["predicted_latency"].size) == (0, 0)
