@@ -474,7 +474,7 @@ def crossover(
     cube : Dataset or Sweep
     objective : str
     between : str
-        Dim whose labels compete, each with its best point over all other dims.
+        Dim, or coordinate along dims, whose labels compete, each with its best point over all other dims.
     along : str
         Dim along which the winner may change.
     per, where, sense, trust

@@ -25,7 +25,8 @@ def crossover(
 ) -> xr.Dataset:
     """Find the winner among the labels of `between` at each label of `along`, and every change."""
     for what, dim in (("between", between), ("along", along)):
-        if dim not in context.dims:
+        coordinate = context.coords.get(dim) if what == "between" else None  # as of what is offered
+        if dim not in context.dims and (coordinate is None or not coordinate.ndim):
             raise unknown_label(what, dim, context.dims)
     if between == along:
         msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
@@ -36,6 +37,9 @@ def crossover(
         raise InvalidDataError(msg)
     groups = [*(name for name in names if name != along), along]
     dims, groupings = context.per(groups)
+    if between in context.coords and set(context.coords[between].dims) <= set(dims):
+        msg = f"`between`: expected labels that compete, got {between!r} of the groups themselves; choose another"
+        raise InvalidDataError(msg)
     groups = [name for name in groups if name in dims or any(name == grouping.name for grouping in groupings)]
     per = groups[:-1]
     if objective in groups:

@@ -202,3 +202,14 @@ def test_where_nothing_is_offered_the_product_is_empty():
     }
     cube = rc.predict(rc.inputs("mnist", platforms=[board], precision="FP32", batch=1, layout="offered"))
     assert (cube.sizes["offer"], rc.as_product(cube)["predicted_latency"].size) == (0, 0)
+
+
+@pytest.mark.parametrize("per", [None, "pruning"])
+def test_platforms_compete_along_offers_as_over_their_product(per):
+    cube = rc.benchmark("mnist")
+    one, other = (rc.crossover(each, "measured_latency", per=per) for each in (cube, rc.as_offered(cube)))
+    assert one["winner"].equals(other["winner"])
+    assert one["winner_code"].equals(other["winner_code"])
+    assert one["gainer"].values.tolist() == other["gainer"].values.tolist()
+    with pytest.raises(InvalidDataError, match="of the groups themselves"):
+        rc.crossover(rc.as_offered(cube), "measured_latency", per="offer")
