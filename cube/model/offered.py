@@ -28,6 +28,7 @@ from roofcube.vocabulary import (
     OFFER,
     PRECISIONS,
     VARIABLES,
+    attributes,
 )
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def as_product(cube: xr.Dataset) -> xr.Dataset:
     if "platform" in dims and "mode" in dims and ("peak_compute" in laid or "infeasible" in laid):
         offered = np.zeros([len(axes["platform"]), len(axes["mode"])], dtype="i1")
         offered[at[dims.index("platform")], at[dims.index("mode")]] = 1
-        laid["mode_offered"] = labelled(("platform", "mode"), offered)
+        laid["mode_offered"] = labelled(("platform", "mode"), offered, attributes("mode_offered"))
         if "infeasible" in laid:
             laid["infeasible"] = _with_reasons(laid["infeasible"], dims, at, offered)
     laid = {name: one.transpose(*dims_in_order(one.dims)) for name, one in laid.items()}
@@ -296,7 +297,8 @@ def _laid(
     at: tuple[np.ndarray[Any, Any], ...],
 ) -> xr.Variable:
     data = np.asarray(variable.transpose(OFFER, ...).values)
-    if name not in VARIABLES and data.dtype.kind in "biu" and len(data) < np.prod([len(axes[dim]) for dim in dims]):
+    own = name not in (*VARIABLES, *HARDWARE_FACTS)
+    if own and data.dtype.kind in "biu" and len(data) < np.prod([len(axes[dim]) for dim in dims]):
         data = data.astype("f8")  # the user's own, of which 0 says something
     rest = [dim for dim in variable.dims if dim != OFFER]
     empty: Any = {"f": np.nan, "U": "", "O": "", "M": np.datetime64("NaT", "s"), "m": np.timedelta64("NaT", "s")}.get(

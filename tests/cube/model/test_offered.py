@@ -35,6 +35,7 @@ def test_predictions_are_the_same_in_either_layout(task, assumptions):
 def test_a_joined_cube_goes_there_and_back(task):
     cube = rc.benchmark(task)
     back = rc.as_product(rc.as_offered(cube))
+    assert set(rc.diff(cube, back)["kind"]) <= {"values"}  # names, dims, types, units and words are the same
     for name in cube.data_vars:
         known = cube[name].values
         if name in ("top1", "top5"):
