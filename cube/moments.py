@@ -14,7 +14,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError
 
-__all__ = ["among", "between", "moment_of"]
+__all__ = ["among", "between", "moment_of", "ticks_beyond"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LAST = (1 << 63) - (1 << 40)
@@ -24,10 +24,8 @@ FINE = ("ms", "us", "ns", "ps", "fs", "as")  # units in which a year may be too 
 
 def between(name: str, values: Array, low: Any, high: Any) -> Array:
     """Return which moments lie between two, both included, a day or month as text to its end; no NaT."""
-    first, exact = (None, True) if low is None else _ticks(name, low, values.dtype)
+    first = None if low is None else _first_tick(name, low, values.dtype)
     last = None if high is None else _last_tick(name, high, values.dtype)
-    if first is not None and not exact:
-        first += 1
     if first is not None and last is not None and _is_before(name, high, low, values.dtype):
         msg = f"`where[{name!r}]`: expected low ≤ high, got ({low}, {high}); swap them"
         raise InvalidDataError(msg)
@@ -47,9 +45,21 @@ def among(name: str, values: Array, listed: list[Any]) -> Array:
     return np.isin(values.astype("i8"), np.array(ticks, dtype="i8"))
 
 
+def ticks_beyond(name: str, value: Any, end: Any, *, is_high: bool) -> float:
+    """Return how many ticks a moment lies beyond the low or high end of a limit, as `between` reads that."""
+    tick = (_last_tick if is_high else _first_tick)(name, end, value.dtype)
+    return abs(float(int(value.astype("i8")) - tick))
+
+
 def _is_before(name: str, one: Any, other: Any, kind: np.dtype[Any]) -> bool:
     (tick, exact), (other_tick, other_exact) = (_ticks(name, end, kind) for end in (one, other))
     return tick < other_tick or (tick == other_tick and exact and not other_exact and np.isfinite(tick))
+
+
+def _first_tick(name: str, value: Any, kind: np.dtype[Any]) -> Any:
+    """Return the first whole tick at or after a moment."""
+    tick, exact = _ticks(name, value, kind)
+    return tick if exact else tick + 1
 
 
 def _last_tick(name: str, value: Any, kind: np.dtype[Any]) -> Any:

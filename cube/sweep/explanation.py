@@ -13,7 +13,7 @@ from roofcube.labels import dataset_of, labelled
 from roofcube.model.assumptions import Assumptions
 from roofcube.model.made import EXTRAPOLATES
 from roofcube.model.predict import predict
-from roofcube.moments import moment_of
+from roofcube.moments import ticks_beyond
 from roofcube.notebook import html_table
 from roofcube.sweep.contexts.where import readable_again
 from roofcube.sweep.flags import bits_of, codes_of, is_code, meanings_of
@@ -396,13 +396,13 @@ def _least_relaxed(
 ) -> xr.Dataset | None:
     """Find the point nearest to an end of a limit, outside of it, that beats the winner."""
     context = context_of(cube)
-    better = others
+    ends: tuple[Any, Any] = (None, None)  # which lets in all that is known
     if bool(winner["found"]):
         value = winner[objective].values[()]
         kind = value.dtype if value.dtype.kind == "f" else np.dtype("f8")
         beyond = np.nextafter(kind.type(value), kind.type(np.inf if way == "max" else -np.inf))
         ends = (float(beyond), None) if way == "max" else (None, float(beyond))
-        better = others.also(context.where({objective: ends}))
+    better = others.also(context.where({objective: ends}))
     low, high = limit
     wider: list[tuple[float, tuple[Any, Any]]] = []
     for end, outside, side in ((high, (high, None), "min"), (low, (None, low), "max")):
@@ -412,7 +412,7 @@ def _least_relaxed(
         beyond_end = best(cube, name, where=limited, sense=cast('Literal["max", "min"]', side))
         if bool(beyond_end["found"]):
             value = beyond_end[name].values[()]
-            distance = _distance(name, value, end)
+            distance = _distance(name, value, end, is_high=side == "min")
             wider.append((distance, (low, value) if side == "min" else (value, high)))
     if not wider:
         return None
@@ -420,9 +420,9 @@ def _least_relaxed(
     return best(cube, objective, where=others.also(context.where({name: least})), sense=way)
 
 
-def _distance(name: str, value: Any, end: Any) -> float:
+def _distance(name: str, value: Any, end: Any, *, is_high: bool) -> float:
     if np.asarray(value).dtype.kind in "mM":
-        return abs(float((value - moment_of(name, end, value.dtype)) / np.timedelta64(1, "s")))
+        return ticks_beyond(name, value, end, is_high=is_high)
     return abs(float(value) - float(end)) / (abs(float(end)) or 1.0)
 
 

@@ -136,6 +136,17 @@ def test_nothing_qualifies_and_what_would_help(chips):
     assert json.loads(json.dumps(reasons.to_dict()))["found"] is False
 
 
+def test_the_nearest_point_whose_objective_is_known_is_what_to_relax_to():
+    cube = xr.Dataset(
+        {"speed": ("board", [10.0, np.nan, 30.0]), "top1": ("board", [70.0, 79.0, 60.0])}, {"board": ["a", "b", "c"]}
+    )
+    for one in (cube, cube.astype("f4"), cube.assign_coords(speed=cube.speed)):
+        reasons = rc.explain(one, "speed", where={"top1": (80, None)}, sense="max")
+        assert "relax top1 to 70: 10" in repr(reasons)
+    fastest = rc.explain(cube.fillna(np.inf), "speed", where={"top1": (80, None)}, sense="max")
+    assert [(one.to, one.gains) for one in fastest.relaxations] == [(79.0, np.inf)]
+
+
 def test_less_is_better(chips):
     reasons = rc.explain(chips, "delay", where={"speed": (2, None)}, sense="min")
     assert (reasons.winner.platform.item(), reasons.margin) == ("b", 3.5)
@@ -283,6 +294,15 @@ def test_limits_on_times_are_relaxed_to_the_nearest_and_told_as_dates(shop):
     told = json.loads(json.dumps(reasons.to_dict(), allow_nan=False))
     assert told["winner"]["since"] == "2026-01-03"
     assert told["relaxations"][0]["to"] == "2026-01-02"
+
+
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_a_month_as_text_is_relaxed_from_its_end_as_it_is_limited_to_it(unit):
+    days = np.array(["2024-01-03", "2024-02-10", "2024-03-06"], f"M8[{unit}]")
+    cube = xr.Dataset({"speed": ("board", [9.0, 1.0, 5.0]), "when": ("board", days)})
+    for limit in (("2024-02", "2024-02"), ("2024-02-01", "2024-02-29T23:59:59"), ("2024-02-01", "2024-02-29")):
+        (one,) = rc.explain(cube, "speed", where={"when": limit}, sense="max").relaxations
+        assert (one.to, one.gains) == (np.datetime64("2024-03-06"), 5.0)
 
 
 def test_a_boolean_array_is_a_limit_like_any_other(shop):
