@@ -31,7 +31,7 @@ class Emptied:
     meeting : int
         Points that meet every limit.
     removed : dict of name to int
-        Points that each limit alone removes.
+        Points that each limit alone removes; limits on labels first, those on variables of what these leave.
     without : dict of name to int
         Points with all figures that would be left without each limit.
     unknown : tuple of str

@@ -85,7 +85,7 @@ class Explanation:
     margin : float
         How many times as good as the runner-up the winner is, less one; NaN where there is none.
     removed : dict of name to int
-        Points that each limit alone removes.
+        Points that each limit alone removes; limits on labels first, those on variables of what these leave.
     n_points : int
     relaxations : tuple of Relaxation
         Of each limit that binds, dearest gain first; where nothing qualifies, of each that alone empties the rest.
@@ -140,7 +140,7 @@ class Explanation:
         lines = self._words_of_winner() if found else self._nothing()
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
-            lines.append(f"limits, each alone, of {self._points}: {', '.join(parts)}")
+            lines.append(f"limits, each alone{self._order}, of {self._points}: {', '.join(parts)}")
         lines += self._words_of_impossible()
         lines += [self._words_of(one) for one in self.relaxations]
         return "\n".join(lines)
@@ -150,12 +150,17 @@ class Explanation:
         words = self._words_of_winner() if bool(self.winner["found"]) else self._nothing()
         relaxed = {one.name: self._words_of(one) for one in self.relaxations}
         rows = [[name, number, relaxed.get(name, "")] for name, number in self.removed.items()]
-        columns = ("limit", f"removes alone, of {self.n_points:,}", "what would gain")
+        columns = ("limit", f"removes alone{self._order}, of {self.n_points:,}", "what would gain")
         return html_table(words[0], columns, rows, [*words[1:], *self._words_of_impossible()])
 
     @property
     def _points(self) -> str:
         return f"{self.n_points:,} {noun_of(self.n_points, 'point')}"
+
+    @property
+    def _order(self) -> str:
+        """Say that limits on variables are counted among what those on labels leave."""
+        return ", those on labels first" if len(self.removed) > 1 else ""
 
     @property
     def without_runner_up(self) -> str:
@@ -197,7 +202,7 @@ class Explanation:
         gain = in_shown_unit(one.gains, one.unit)
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
-        times = f", {short(more / less)} times as good" if less > 0 else ""
+        times = f", {short(more / less)} times as good" if bool(self.winner["found"]) and less > 0 else ""
         return f"{f'leave out {one.name}' if one.to is None else f'relax {one.name} to {to}'}: {gain}{times}"
 
 

@@ -147,6 +147,21 @@ def test_the_nearest_point_whose_objective_is_known_is_what_to_relax_to():
     assert [(one.to, one.gains) for one in fastest.relaxations] == [(79.0, np.inf)]
 
 
+@pytest.mark.parametrize("kind", ["f8", "i8"])
+def test_where_nothing_qualifies_a_gain_is_told_without_what_it_is_compared_with(kind):
+    cube = xr.Dataset({"delay": ("board", np.array([3, 2], kind)), "top1": ("board", [70.0, 60.0])})
+    reasons = rc.explain(cube, "delay", where={"top1": (80, None)}, sense="min")
+    assert repr(reasons).endswith("relax top1 to 70: 3")
+
+
+def test_limits_on_variables_are_told_as_those_of_what_labels_leave(chips):
+    reasons = rc.explain(chips, "speed", where={"delay": (None, 5), "platform": ["b"]})
+    assert reasons.removed == {"platform": 2, "delay": 0}
+    words = "each alone, those on labels first, of 4 points: platform removes 2, delay removes 0"
+    assert words in repr(reasons)
+    assert "removes alone, those on labels first, of 4" in reasons._repr_html_()
+
+
 def test_less_is_better(chips):
     reasons = rc.explain(chips, "delay", where={"speed": (2, None)}, sense="min")
     assert (reasons.winner.platform.item(), reasons.margin) == ("b", 3.5)
