@@ -293,6 +293,13 @@ def _by_label(context: Context, front: xr.Dataset, goals: Objectives) -> tuple[A
     )
 
 
+def _dims_asked(context: Context, bound: BoundQuery, names: Sequence[str]) -> list[str]:
+    """Return the dims of a query, and those of one label that variables have and that play no role in it."""
+    variables = [variable for name in names if name in context.names and (variable := context.native(name)) is not None]
+    own = {*bound.query.space.axes, *(dim for variable in variables for dim in variable.dims)}
+    return [dim for dim in context.dims if dim in own]
+
+
 def distance(
     context: Context, objectives: Any, *, front: xr.Dataset | None, where: Any, relative: bool
 ) -> xr.DataArray:
@@ -300,7 +307,8 @@ def distance(
     goals = context.objectives(objectives)
     for name, _ in goals:
         context.output("objectives", name)
-    bound = context.query(context.where(where), objectives=goals)
+    read = context.where(where)
+    bound = context.query(read, objectives=goals)
     query = bound.query
     points.check_result(context, "distance_to_front", query.space.size, row_bytes=8 * (len(goals) + 1))
     flat, costs = _costs(context, bound)
@@ -316,7 +324,7 @@ def distance(
         best = _by_label(context, front, goals)
     values = np.full(query.space.size, np.nan)
     values[flat] = distance_to_front(costs, best, relative=relative)
-    dims = query.space.axes
+    dims = _dims_asked(context, bound, [*(name for name, _ in goals), *read.by_limit])
     described = {
         "units": "1" if relative else "",
         "long_name": "improvement in every objective that would reach the front",
@@ -327,6 +335,5 @@ def distance(
         for name, one in context.coords.items()
         if set(one.dims) <= set(dims)
     }
-    return xr.DataArray(
-        labelled(dims, values.reshape(query.space.sizes), described), coords=coords, name="distance_to_front"
-    )
+    values = values.reshape([bound.length(dim) for dim in dims])
+    return xr.DataArray(labelled(dims, values, described), coords=coords, name="distance_to_front")

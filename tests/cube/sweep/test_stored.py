@@ -556,6 +556,21 @@ def test_points_of_a_front_are_paired_by_their_labels():
     assert float(rc.distance_to_front(cube.isel(p=0, q=0), goals, front=apart)) == pytest.approx(0.0)
 
 
+def test_a_distance_keeps_the_dims_of_one_label():
+    cube = xr.Dataset(
+        {"a": (("p", "q"), [[1.0], [2.0]]), "b": ("p", [2.0, 1.0]), "late": ("r", np.array([5], "M8[s]"))},
+        coords={"p": ["u", "v"], "q": ["m"], "r": ["s"], "kind": ("q", ["k"])},
+        attrs={"dim_order": "p q r"},
+    )
+    goals = {"a": "max", "b": "max"}
+    distance = rc.distance_to_front(cube, goals)
+    assert (distance.dims, distance.shape) == (("p", "q"), (2, 1))
+    assert (distance["q"].item(), distance["kind"].item()) == ("m", "k")
+    assert rc.distance_to_front(cube.transpose("r", "q", "p"), goals).identical(distance)
+    assert rc.distance_to_front(cube, goals, where={"p": ["u"], "late": (None, "2026")}).shape == (1, 1, 1)
+    assert rc.distance_to_front(cube, {"b": "max"}).dims == ("p",)
+
+
 def test_masks_are_laid_by_labels_without_an_index_too():
     cube = xr.Dataset({"v": ("x", [1.0, 2.0, 3.0])}, coords={"x": [0, 1, 2]})
     mask = xr.DataArray([True, False, False], coords={"x": [2, 1, 0]}, dims="x").drop_indexes("x")
