@@ -31,11 +31,13 @@ __all__ = [
     "bytes_in_file",
     "check_labelled",
     "column_of",
+    "cube_in_numpy",
     "dataset_of",
     "dims_in_order",
     "flat_column",
     "full_rank",
     "holds_findings",
+    "in_numpy",
     "in_order",
     "is_judged",
     "labelled",
@@ -100,6 +102,42 @@ def labelled(dims: Hashable | Sequence[Hashable], values: Any, attributes: dict[
 def bytes_in_file(cube: xr.Dataset) -> int:
     """Return the bytes of values that are not in memory: still in a file, or computed later by Dask."""
     return sum(variable.nbytes for variable in cube.variables.values() if not variable._in_memory)
+
+
+def in_numpy(variable: xr.Variable) -> xr.Variable:
+    """Bring arrays of pandas to NumPy: numbers and truths with NaN where they are missing, anything else with None.
+
+    Examples
+    --------
+    >>> in_numpy(xr.Variable("x", pd.array([1, None], dtype="Int64"))).values.tolist()
+    [1.0, nan]
+    >>> in_numpy(xr.Variable("x", pd.array(["a", None], dtype="string"))).values.tolist()
+    ['a', None]
+    """
+    is_pandas, kind = not isinstance(variable.dtype, np.dtype), variable.dtype.kind
+    if not is_pandas and (kind != "O" or not variable._in_memory):
+        return variable
+    values: Any = np.asarray(variable.values)
+    known = np.asarray(pd.notna(values))
+    if values.dtype == object and is_pandas and kind in "biuf":
+        numbers = np.where(known, values, 0).astype(variable.dtype.numpy_dtype)
+        values = numbers if known.all() else np.where(known, numbers.astype("f8"), np.nan)
+    elif values.dtype == object and not known.all():
+        values = np.where(known, values, np.array(None))
+    elif not is_pandas:
+        return variable
+    return variable._replace(data=values)
+
+
+def cube_in_numpy(cube: xr.Dataset) -> xr.Dataset:
+    """Bring the variables and labels of a cube to NumPy, but for labels of several levels."""
+    several = {name for name, index in cube.xindexes.items() if type(index) is not PandasIndex}
+    brought = {name: in_numpy(one) for name, one in cube.variables.items() if name not in several}
+    changed = {name: one for name, one in brought.items() if one is not cube.variables[name]}
+    if not changed:
+        return cube
+    coords = {name: changed.pop(name) for name in cube.coords if name in changed}
+    return cube.assign_coords(coords).assign(changed)
 
 
 def in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:

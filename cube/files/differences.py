@@ -15,6 +15,7 @@ from roofcube.errors import MemoryLimitError, check_kind
 from roofcube.files.boxes import boxes
 from roofcube.files.fingerprints import PART
 from roofcube.files.store import OF_THE_FILE, load
+from roofcube.labels import cube_in_numpy
 from roofcube.options import fits_memory, megabytes, memory_limit, set_options
 from roofcube.wording import moment_text
 
@@ -75,6 +76,7 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     right = _loaded_beside(0 if left is a else left.nbytes, b) if isinstance(b, str | Path) else b
     for name, cube in (("a", left), ("b", right)):
         check_kind(name, cube, xr.Dataset, do="give a cube, or the name of its file")
+    left, right = map(cube_in_numpy, (left, right))
     places, rows = _aligned_cells(left, right)
     rows += _differing_attributes("", *(_own_attributes(cube) for cube in (left, right)))
     cells: list[pl.DataFrame] = []

@@ -26,7 +26,7 @@ from roofcube.files.overlaying import (
     not_found,
     shared,
 )
-from roofcube.labels import alike, full_rank
+from roofcube.labels import alike, cube_in_numpy, full_rank
 from roofcube.model.graph import LAYER
 from roofcube.model.made import RESULTS
 from roofcube.options import fits_memory, megabytes, memory_limit
@@ -85,6 +85,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     ['TX2', 'NCS2']
     """
     _check_cubes(cubes)
+    cubes = tuple(map(cube_in_numpy, cubes))
     _check_scalars(cubes)
     _check_assumptions(cubes)
     cubes = _with_labs(cubes)

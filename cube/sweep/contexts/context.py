@@ -18,6 +18,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query.query import check_countable
+from roofcube.labels import in_numpy
 from roofcube.sweep.contexts.where import Where, read_where
 from roofcube.vocabulary import sense_of
 
@@ -322,7 +323,7 @@ class Context(ABC):
         return self._groupings[name]
 
     def _grouped(self, name: str, dim: str) -> Grouping:
-        labels = self.label_arrays[name]
+        labels = np.asarray(in_numpy(self.coords[name]).values)
         if labels.dtype.kind == "O":  # text of a file; None and NaN are no labels
             places: dict[Any, list[int]] = {}
             for place, one in enumerate(labels.tolist()):

@@ -21,7 +21,7 @@ from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import TUNING, Tuning
-from roofcube.labels import dims_in_order
+from roofcube.labels import dims_in_order, in_numpy
 from roofcube.model.graph import LAYER, dim_order
 from roofcube.options import fits_memory, memory_limit, thread_count
 from roofcube.sweep.answers.points import empty_value
@@ -79,8 +79,8 @@ class StoredContext(Context):
                 attrs = with_meanings(str(name), variable.dtype.kind, variable.attrs)
                 if attrs is not variable.attrs:
                     variable = variable._replace(attrs=dict(attrs))
-                if variable.dtype.kind == "b" and not isinstance(variable.dtype, np.dtype):
-                    variable = variable._replace(data=_numbers_of(variable))
+                if not isinstance(variable.dtype, np.dtype):
+                    variable = in_numpy(variable)
                 (self.coords if name in labels else self.variables)[str(name)] = variable
         self.outputs: dict[str, Node] = {
             name: leaf(name)
@@ -307,12 +307,6 @@ class StoredContext(Context):
             )
             raise InvalidDataError(msg)
         return name
-
-
-def _numbers_of(variable: xr.Variable) -> Array:
-    """Return booleans of pandas, of which some may be missing, as 1, 0 and NaN."""
-    known = np.asarray(variable.notnull())
-    return np.where(known, np.where(known, variable.values, False).astype("f8"), np.nan)
 
 
 def _own_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:

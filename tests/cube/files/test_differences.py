@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -145,3 +146,20 @@ def test_a_dim_that_one_cube_labels_is_compared_by_index():
     one = xr.Dataset({"v": ("batch", [90.0, 190.0])})
     other = xr.Dataset({"v": ("batch", [90.0, 190.0])}, {"batch": [1, 2]})
     assert rc.diff(one, other).select("variable", "kind").rows() == [("batch", "missing")]
+
+
+PANDAS = {
+    "whole": pd.array([1, None], "Int64"),
+    "truth": pd.array([True, None], "boolean"),
+    "text": pd.array(["u", None], "string"),
+    "category": pd.Categorical(["u", None]),
+}
+
+
+@pytest.mark.parametrize("kind", PANDAS)
+def test_arrays_of_pandas_are_compared_with_what_they_lack(kind):
+    cube = xr.Dataset({"x": ("p", PANDAS[kind])}, {"p": pd.Index(["a", "b"], dtype="string")})
+    assert not rc.diff(cube, cube).height
+    (row,) = rc.diff(cube, cube.isel(p=[1, 1]).assign_coords(p=["a", "b"])).filter(kind="values").iter_rows(named=True)
+    assert row["labels"] == "p a"
+    assert (row["old"], row["detail"]) == ((None, "p a: 'u' and None") if kind in ("text", "category") else (1, "p a"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -384,3 +385,25 @@ def test_labels_that_cubes_spell_in_two_ways_are_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of a cube that tells them apart nothing is asked
         rc.merge(both, cube)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pd.array([1, None], "Int64"), "f8"),
+        (pd.array([1, 2], "Int8"), "i1"),
+        (pd.array([True, None], "boolean"), "f8"),
+        (pd.array([True, False], "boolean"), "?"),
+        (pd.array(["u", None], "string"), "O"),
+        (pd.Categorical(["u", None]), "O"),
+        (pd.Categorical([3, 4]), "i8"),
+    ],
+)
+def test_arrays_of_pandas_are_merged_as_numbers_truths_and_text(values, kind):
+    cube = xr.Dataset({"x": ("p", values)}, {"p": pd.CategoricalIndex(["a", "b"])})
+    known = pd.notna(values)
+    for merged in (rc.merge(cube, cube), rc.merge(cube.isel(p=[0]), cube.isel(p=[1]))):
+        assert merged["x"].dtype == kind
+        assert merged["p"].values.tolist() == ["a", "b"]
+        assert merged["x"].notnull().values.tolist() == known.tolist()
+        assert merged["x"].values[known].tolist() == list(values[known])

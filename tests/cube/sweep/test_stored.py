@@ -730,6 +730,22 @@ def test_a_flag_may_use_all_its_bits(meaning, place):
     assert rc.explain(cube, "x", sense="max").winner["k"] == "b"
 
 
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (pd.array(["u", None, "u"], "string"), ["u"]),
+        (pd.array([7, None, 7], "Int64"), [7]),
+        (pd.Categorical(["u", None, "u"]), ["u"]),
+    ],
+)
+def test_arrays_of_pandas_group_by_what_is_known(values, labels):
+    cube = xr.Dataset({"x": ("p", pd.array([1, 2, None], "Int64"))}, coords={"s": ("p", values)})
+    counted = rc.count(cube, per="s")
+    assert (counted["s"].values.tolist(), counted["count"].values.tolist()) == (labels, [2])
+    assert rc.best(cube, "x", per="s", sense="max")["x"].values.tolist() == [1.0]
+    assert not rc.best(cube, "x", where={"x": (5, None)}, sense="max")["found"]
+
+
 def test_groups_may_be_pairs_of_labels():
     pairs = np.empty(3, dtype=object)
     pairs[:] = [("a", 1), ("b", 2), ("a", 1)]
