@@ -16,6 +16,8 @@ from roofcube.vocabulary import DIMS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import xarray as xr
+
 __all__ = [
     "AS_GIVEN",
     "FEWEST_DIGITS",
@@ -45,10 +47,12 @@ __all__ = [
     "span_text",
     "task_title",
     "title_of",
+    "unit_for",
     "unit_of",
     "units_of",
     "with_thousands",
     "with_unit",
+    "with_units_for",
 ]
 
 LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -449,8 +453,36 @@ def unit_of(cube: Any, name: str, known: str = "") -> str:
     >>> unit_of(xr.Dataset({"speed": speed}), "speed"), unit_of(xr.Dataset({"speed": speed, "tokens": 1.0}), "speed")
     ('1/s', 'token/s')
     """
-    unit = str(cube[name].attrs.get("units", known))
+    return unit_for(cube, str(cube[name].attrs.get("units", known)))
+
+
+def unit_for(cube: Any, unit: str) -> str:
+    """Return a unit as a cube has it: of tokens where each of its inputs is one.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> unit_for(xr.Dataset({"tokens": 1.0}), "1/s"), unit_for(xr.Dataset({"tokens": 1.0}), "s")
+    ('token/s', 's')
+    """
     return OF_TOKENS[unit] if unit in OF_TOKENS and inputs_are_tokens(cube) else unit
+
+
+def with_units_for(answer: xr.Dataset, cube: Any) -> xr.Dataset:
+    """Say the units of an answer as those of the cube that was asked, of which a count or a quantile holds no tokens.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> answer = xr.Dataset({"speed": xr.DataArray(900.0, attrs={"units": "1/s"})})
+    >>> with_units_for(answer, xr.Dataset({"tokens": 1.0}))["speed"].attrs
+    {'units': 'token/s'}
+    """
+    told = answer.copy()
+    for variable in told.variables.values():
+        if "units" in variable.attrs:
+            variable.attrs["units"] = unit_for(cube, variable.attrs["units"])
+    return told
 
 
 def inputs_are_tokens(cube: Any) -> bool:

@@ -100,11 +100,11 @@ def sweep_command(spec: Path, output: Path | None, as_json: bool) -> None:
 
 def _outcome_record(spec: SweepSpec, outcome: Outcome) -> dict[str, Any]:
     record: dict[str, Any] = {"points": outcome.points, "file": outcome.path}
-    if spec.reduce is not None and outcome.result is not None:
-        record |= {"kind": spec.reduce.kind, "answer": records_of(outcome.result, _answer_columns(spec))}
-        if "crossover" in outcome.result.dims:
-            record["crossovers"] = changes_of(outcome.result)
-        record["units"] = _units_of(outcome.result, [*record["answer"], *record.get("crossovers", ())])
+    if spec.reduce is not None and outcome.shown is not None:
+        record |= {"kind": spec.reduce.kind, "answer": records_of(outcome.shown, _answer_columns(spec))}
+        if "crossover" in outcome.shown.dims:
+            record["crossovers"] = changes_of(outcome.shown)
+        record["units"] = _units_of(outcome.shown, [*record["answer"], *record.get("crossovers", ())])
         record["emptied"] = None if outcome.emptied is None else outcome.emptied.to_dict()
     return record
 
@@ -117,12 +117,12 @@ def _units_of(answer: xr.Dataset, rows: list[dict[str, Any]]) -> dict[str, str]:
 
 def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
     lines = []
-    if spec.reduce is not None and outcome.result is not None:
+    if spec.reduce is not None and outcome.shown is not None:
         over = f"{outcome.points:,} {noun_of(outcome.points, 'point')}"
         kind, asked = spec.reduce.kind, ", ".join(spec.reduce.asked)
-        number = f" with {counted(outcome.result.sizes['point'], 'point')}" if "point" in outcome.result.dims else ""
+        number = f" with {counted(outcome.shown.sizes['point'], 'point')}" if "point" in outcome.shown.dims else ""
         lines.append(f"{kind}{number}{f' of {asked}' if asked else ''} over {over}")
-        lines.append(str(outcome.emptied) if outcome.emptied else print_answer(outcome.result, _answer_columns(spec)))
+        lines.append(str(outcome.emptied) if outcome.emptied else print_answer(outcome.shown, _answer_columns(spec)))
     if outcome.path is not None:
         lines.append(
             f"{outcome.path}: {sizes_text(outcome.result)}" if outcome.result is not None else str(outcome.path)

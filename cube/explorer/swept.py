@@ -21,7 +21,7 @@ from roofcube.model.made import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.stopping import stoppable
 from roofcube.vocabulary import sense_of
-from roofcube.wording import OF_TOKENS, counted, inputs_are_tokens, plain_values, title_of, with_thousands
+from roofcube.wording import counted, plain_values, title_of, unit_for, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,7 +130,7 @@ class SweptSource:
         if coordinate is not None:
             return str(coordinate.attrs.get("units", ""))
         unit = str(self.cube.context.attributes(name).get("units", ""))
-        return OF_TOKENS[unit] if unit in OF_TOKENS and inputs_are_tokens(self.cube.inputs) else unit
+        return unit_for(self.cube.inputs, unit)
 
     def extent(self, kind: str, name: str) -> tuple[float, float]:  # noqa: ARG002
         """Return the least and the largest value of a variable."""

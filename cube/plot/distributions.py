@@ -20,21 +20,25 @@ from roofcube.plot.drawing.points import (
     platform_key,
 )
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
+from roofcube.sweep import Sweep
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
 from roofcube.vocabulary import DIMS, sense_of
-from roofcube.wording import counted, flag_words, percent, short, with_thousands
+from roofcube.wording import counted, flag_words, percent, short, with_thousands, with_units_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from roofcube.sweep import Sweep
 
 __all__ = ["histogram", "intervals", "parallel"]
 
 BINS = 50
 MOST_LINES = 1500  # of a figure of parallel axes
 INSIDE = "inside the interval"
+# axes drawn where none are named
+AXES = {
+    "measured": ("measured_throughput", "measured_latency", "measured_top1", "energy_per_input"),
+    "predicted": ("predicted_throughput", "predicted_latency", "top1", "predicted_energy"),
+}
 CROWDED = 150  # lines, of more of which each is paler
 
 
@@ -77,7 +81,11 @@ def histogram(
     edges, log = _chosen_bins(cube, variable, bins, where)
     answer = counts_of(cube, variable, bins=edges, where=where)
     count = answer["count"].values.astype("f8")
-    described = cube if isinstance(cube, xr.Dataset) else answer.assign({variable: ((), 0, answer["bin_low"].attrs)})
+    described = (
+        cube
+        if isinstance(cube, xr.Dataset)
+        else answer.assign({variable: ((), 0, with_units_for(answer, cube.inputs)["bin_low"].attrs)})
+    )
     words = tables.long_name(described, variable)
     factor, unit = tables.scale_of(described, variable)
     if "meaning" in answer.coords:
@@ -272,6 +280,8 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     >>> rc.plot.parallel(rc.benchmark("mnist"), "platform", "precision", "measured_throughput", "measured_top1").name
     'parallel'
     """
+    if isinstance(cube, Sweep) and not names:
+        cube = tables.asked_of_sweep(cube, AXES["predicted"], "parallel")
     variables = _chosen_axes(cube, names)
     cube = tables.require(cube, variables, figure="parallel")
     table = tables.records(cube, variables)
@@ -335,12 +345,8 @@ def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
         kind = "measured" if "measured_throughput" in getattr(cube, "variables", ()) else "predicted"
         return [one for one in names if one not in dims] or [f"{kind}_throughput"]
     kind = tables.observed(cube, "compute", "throughput")[1]
-    chosen = {
-        "measured": ["measured_throughput", "measured_latency", tables.accuracy_of(cube), "energy_per_input"],
-        "predicted": ["predicted_throughput", "predicted_latency", "top1", "predicted_energy"],
-    }[kind]
-    outputs = () if isinstance(cube, xr.Dataset) else getattr(getattr(cube, "model", None), "outputs", ())
-    return [one for one in chosen if one in outputs or tables.has_value(cube, one)] or chosen[:1]
+    chosen = [tables.accuracy_of(cube) if one == "measured_top1" else one for one in AXES[kind]]
+    return [one for one in chosen if tables.has_value(cube, one)] or chosen[:1]
 
 
 def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[tables.Array, dict[str, Any]]:

@@ -30,6 +30,7 @@ from roofcube.sweep.sweep import Sweep
 from roofcube.sweep_spec.formulas import formula_of
 from roofcube.sweep_spec.tables import NETWORK_FILES, PLATFORM_FILES, Custom, NetworkFile, Steps, Values
 from roofcube.vocabulary import DIMS
+from roofcube.wording import with_units_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,12 +58,15 @@ class Outcome:
         Points of the space.
     emptied : Emptied or None
         Why there is no answer, where there is none.
+    shown : Dataset or None
+        The answer for a reader, its rates of tokens where each input is one.
     """
 
     path: Path | None
     result: xr.Dataset | None
     points: int
     emptied: Emptied | None = None
+    shown: xr.Dataset | None = None
 
 
 def run_sweep(spec: SweepSpec, path: str | Path) -> tuple[Path, xr.Dataset | None]:
@@ -105,7 +109,8 @@ def answer_sweep(spec: SweepSpec, path: str | Path | None = None) -> Outcome:
     emptied = None
     if _is_empty(result):
         emptied = why_empty(sweep, spec.reduce.asked, where=where)
-    return Outcome(None if target is None else save(result, target), result, sweep.size, emptied)
+    written = None if target is None else save(result, target)
+    return Outcome(written, result, sweep.size, emptied, with_units_for(result, inputs))
 
 
 def _kind_of(context: Context, name: str) -> str:

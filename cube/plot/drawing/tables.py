@@ -44,6 +44,7 @@ __all__ = [
     "accuracy_of",
     "accuracy_text",
     "array_of",
+    "asked_of_sweep",
     "at_best_batch",
     "believed",
     "device_classes",
@@ -97,6 +98,8 @@ LABELS_OF = {
 
 MEASURED = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
 
+TOKENS = ("tokens", "ops")  # by which a cube says whether its rates are of tokens
+
 # quantity → variable
 PREDICTED = {
     "throughput": "predicted_throughput",
@@ -114,7 +117,7 @@ def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any =
     """
     names, cube = list(names), _with_source_rows(cube, measurements)
     if isinstance(cube, Sweep):
-        cube = _asked_of_sweep(cube, names, figure)
+        cube = asked_of_sweep(cube, names, figure)
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
@@ -140,10 +143,11 @@ def has_value(cube: Any, name: str) -> bool:
     return bool(array.size) and (array.dtype.kind != "f" or bool(array.notnull().any()))
 
 
-def _asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Dataset:
+def asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Dataset:
     """Let a sweep answer for variables, without ever holding all its points."""
     tables = sweep.model.tables
-    parts = {name: tables[name].assign_attrs(sweep.context.attributes(name)) for name in names if name in tables}
+    given = [name for name in (*names, *TOKENS) if name in tables]
+    parts = {name: tables[name].assign_attrs(sweep.context.attributes(name)) for name in given}
     for name in names:
         if name not in parts and name in sweep.model.outputs:
             if sense_of(name, sweep.context.attributes(name)) is None:

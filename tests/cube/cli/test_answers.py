@@ -382,3 +382,21 @@ def test_best_of_a_cube_says_where_its_throughput_is_from(tmp_path):
     system = rc.save(rc.join(predicted, rc.read_measurements(whole)), tmp_path / "system.nc")
     result = CliRunner().invoke(main, ["best", str(system)])
     assert "of accelerators alone (of whole systems ask with --for measured_system_throughput):\n" in result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "columns"),
+    [("histogram", 'variable = "predicted_throughput"\nbins = 2', {"bin_low", "bin_high"}),
+     ("quantile", 'variable = "predicted_throughput"\nq = 0.5', {"predicted_throughput"})],
+)  # fmt: skip
+def test_every_answer_of_a_sweep_is_in_tokens(run, tmp_path, kind, asked, columns):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "spec.toml").write_text(
+        'inputs = { platforms = ["TX2"], topologies = [{ file = "config.json", phase = "decode", context = [4, 8] }] }\n'
+        f'[reduce]\nkind = "{kind}"\n{asked}\n'
+    )
+    text = run("sweep", "spec.toml").output
+    assert "tokens/s" in text
+    assert "inputs/s" not in text
+    units = json.loads(run("sweep", "spec.toml", "--json").output)["units"]
+    assert {units[column] for column in columns} == {"token/s"}

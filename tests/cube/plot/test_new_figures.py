@@ -255,6 +255,39 @@ def test_bright_is_better(cube, variable):
     assert (sum(bytes.fromhex(bright[1:])) > sum(bytes.fromhex(dark[1:]))) == (variable == "measured_throughput")
 
 
+@pytest.fixture(scope="module")
+def decoding():
+    config = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 8}
+    config |= {"intermediate_size": 256, "vocab_size": 100}
+    net = rc.read_network(config, name="L", phase="decode", context=[4, 8])
+    return rc.inputs("generate", platforms=["NCS2", "TX2"], topologies=net, precision="FP16", batch=[1, 2])
+
+
+@pytest.mark.parametrize("ask", [rc.predict, rc.Sweep])
+def test_figures_of_answers_are_in_tokens_as_those_of_the_cube(decoding, ask):
+    speed, cube = "predicted_throughput", ask(decoding)
+    for answer in (
+        cube,
+        rc.best(cube, speed, per="platform"),
+        rc.top(cube, 3, speed),
+        rc.pareto(cube, {speed: "max", "predicted_latency": "min"}),
+    ):
+        cells = source(rc.plot.heatmap(answer, variable=speed), "heatmap.cells")
+        assert all(text.endswith(" tokens/s") for text in cells["value_text"] if any(map(str.isdigit, text)))
+        assert any("tokens/s" in text for text in cells["value_text"])
+    assert "tokens/s" in rendered(rc.plot.histogram(cube, speed)).title.text
+
+
+def test_parallel_axes_of_a_sweep_are_those_that_are_known():
+    columns = {"topology": ["A", "B"], "ops": [1e9, 2e9], "params": [1e6, 2e6], "task": ["t", "t"]}
+    inputs = rc.inputs("t", platforms=["NCS2"], topologies=rc.read_network(columns), precision="FP16", batch=[1, 2])
+    swept, stored = (source(rc.plot.parallel(ask(inputs)), "parallel.lines") for ask in (rc.Sweep, rc.predict))
+    assert {one for one in swept if one.startswith("predicted")} == {
+        one for one in stored if one.startswith("predicted")
+    }
+    assert "top1_text" not in swept
+
+
 def test_what_is_no_cube_is_told():
     for draw in (
         lambda: rc.plot.map(3, "platform", "precision"),
