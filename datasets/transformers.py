@@ -13,11 +13,12 @@ mixture of experts a token passes `active_params`; a batch reads the experts tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from roofcube.datasets.text_decoders import text_decoder
@@ -353,13 +354,7 @@ def transformer_table(
         As `transformer_of`; if a context is missing, not positive, or longer than learned positions.
     """
     network, left_out = transformer_of(config, source=source), text_decoder(config, source).left_out
-    phases = PHASES if phase is None else (phase,) if not isinstance(phase, list | tuple) else tuple(phase)
-    for one in phases:
-        check_choice("phase", one, PHASES)
-    if not phases or len(set(phases)) < len(phases):
-        msg = f"`phase`: expected one or more of {', '.join(PHASES)}, each once, got {phase!r}; leave it out for both"
-        raise InvalidDataError(msg)
-    contexts = _contexts(context)
+    phases, contexts = _phases(phase), _contexts(context)
     if network.longest is not None and max(contexts) > network.longest:
         msg = f"`context`: got {max(contexts)}; {source} has {network.longest} learned positions; give fewer tokens"
         raise InvalidDataError(msg)
@@ -369,10 +364,28 @@ def transformer_table(
     return table.with_columns(left_out=pl.lit(f"of {name} the text decoder alone, without {', '.join(left_out)}"))
 
 
+def _plain(given: Any) -> list[Any]:
+    """Return what was given once, or several times in a collection of any kind, as plain values."""
+    values = given.tolist() if hasattr(given, "tolist") else given
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        return [values]
+    return [one.item() if isinstance(one, np.generic) else one for one in values]
+
+
+def _phases(phase: Any) -> list[str]:
+    """Return phases in the order given, those of a set as they follow each other; both where none is asked for."""
+    given = _plain(PHASES if phase is None else phase)
+    for one in given:
+        check_choice("phase", one, PHASES)
+    if not given or len(set(given)) < len(given):
+        msg = f"`phase`: expected one or more of {', '.join(PHASES)}, each once, got {phase!r}; leave it out for both"
+        raise InvalidDataError(msg)
+    return sorted(given, key=PHASES.index) if isinstance(phase, Set) else given
+
+
 def _contexts(context: Any) -> list[int]:
-    """Return contexts as whole numbers, given one, several or an array."""
-    plain = context.tolist() if hasattr(context, "tolist") else context
-    given = list(plain) if isinstance(plain, Sequence) and not isinstance(plain, str) else [plain]
+    """Return contexts as whole numbers, in the order given, those of a set from the shortest on."""
+    given = _plain(context)
     whole = all(isinstance(tokens, int) and not isinstance(tokens, bool) and 0 < tokens <= LONGEST for tokens in given)
     if not given or not whole or len(set(given)) < len(given):
         msg = (
@@ -380,7 +393,7 @@ def _contexts(context: Any) -> list[int]:
             "each once"
         )
         raise InvalidDataError(msg)
-    return given
+    return sorted(given) if isinstance(context, Set) else given
 
 
 def _row(network: Transformer, phase: str, context: int, name: str) -> dict[str, Any]:

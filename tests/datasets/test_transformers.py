@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from roofcube.datasets.transformer_families import FAMILIES, OTHERS
@@ -383,6 +384,15 @@ def test_phases_and_contexts_are_asked_for():
             table(context=context)
     for context in (np.int64(8), np.array([8]), range(8, 9), (8,)):
         assert table(context=context)["context"].unique().to_list() == [8]
+
+
+@pytest.mark.parametrize("kind", [np.array, pl.Series, set, frozenset, list])
+def test_phases_and_contexts_come_in_any_collection(kind):
+    table = transformer_table(
+        GPT_2, phase=kind(["prefill", "decode"]), context=kind([8, 64, 512]), name="n", source="s"
+    )
+    assert table["phase"].unique(maintain_order=True).to_list() == ["prefill", "decode"]
+    assert table["context"].unique(maintain_order=True).to_list() == [8, 64, 512]
 
 
 # models for pictures or sound too --------------------------------------------------------------------------------------
