@@ -76,9 +76,9 @@ HARDWARE_FACTS = (
 )  # fmt: skip
 NETWORK_FACTS = (
     "ops", "params", "active_params", "expert_share", "params_read", "tokens", "activations", "activation_memory",
-    "state", "vector_ops", "vector_elements", "kernels", "layer_ops", "layer_params", "layer_activations",
-    "layer_out_channels", "layer_patches", "layer_fully_connected", "layer_grouped", "layer_repeats", "top1", "top5",
-    "element_bytes", "operational_intensity", "task", "architecture", "counts_source",
+    "state", "vector_ops", "vector_elements", "kernels", "layer_ops", "layer_params", "layer_params_read",
+    "layer_activations", "layer_out_channels", "layer_patches", "layer_fully_connected", "layer_grouped",
+    "layer_repeats", "top1", "top5", "element_bytes", "operational_intensity", "task", "architecture", "counts_source",
 )  # fmt: skip
 LAB = "lab"  # the dim along which measurements of several sources stand side by side
 LEVEL = 0.9  # of the intervals that pages show, and that are kept of rows held out
@@ -279,6 +279,7 @@ VARIABLES: dict[str, Variable] = {
     "kernels": Variable("1", "operators that run for one input", "min"),
     "layer_ops": Variable("op", "operations per input and layer", "min"),
     "layer_params": Variable("1", "parameters per layer", "min"),
+    "layer_params_read": Variable("1", "parameters per layer that a batch reads (of experts those chosen)", "min"),
     "layer_activations": Variable("1", "activation elements read and written per input and layer", "min"),
     "layer_out_channels": Variable("1", "output channels of a layer"),
     "layer_patches": Variable("1", "elements that lowering a convolution to a matrix product reads (im2col)"),

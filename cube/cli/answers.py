@@ -66,8 +66,8 @@ table [[network]] with topology, gmacs (or ops), params, top1, task as in roofcu
 Questions take: pareto objectives, ties, epsilon; best objective; top objective, n; count by; histogram variable, bins;
 quantile variable, q; crossover objective, between, along; all take where and per.
 
-Above the first table: assumptions = "published" or "bound" (or a table [assumptions] with weights, activations, state,
-layers) and dtype = "f4" or "f8".
+Above the first table: assumptions = "published", "bound" or "serving" (or a table [assumptions] with weights,
+activations, state, layers; default: serving where a network is a config.json, else published) and dtype = "f4" or "f8".
 """
 
 

@@ -12,6 +12,7 @@ from roofcube.cli.foreign import numbered_rows
 from roofcube.cli.own import own_networks
 from roofcube.datasets.tables import collections_of
 from roofcube.files.readers import read_platforms
+from roofcube.labels import named_as_dims
 from roofcube.measured.physics_gate import check
 from roofcube.model.inputs import inputs
 
@@ -72,8 +73,15 @@ def check_file(
     findings = check(numbered.table, inputs=space)
     places = pl.Series("row", numbered.rows, dtype=pl.Int64)
     findings = findings.with_columns(row=places.gather(findings["row"]))
-    kept = [name for name in numbered.kept if space is None or name not in space.dims]
-    return Checked(numbered.table.height, findings, kept, replaced)
+    return Checked(numbered.table.height, findings, _not_judged(numbered.kept, numbered.table, space), replaced)
+
+
+def _not_judged(kept: list[str], rows: pl.DataFrame, space: xr.Dataset | None) -> list[str]:
+    """Return the columns kept that are no dim of what was judged by, however the file writes it."""
+    if space is None:
+        return kept
+    named = dict(zip(rows.columns, named_as_dims(space, rows).columns, strict=True))
+    return [name for name in kept if named[name] not in space.dims]
 
 
 def _space_of(

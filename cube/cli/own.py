@@ -154,6 +154,7 @@ def predicted_cube(
     from roofcube.datasets.aliases import canonical
     from roofcube.datasets.embedded import collection_of
     from roofcube.datasets.tables import collections_of
+    from roofcube.model.assumptions import named_assumptions
 
     if is_cube(task):
         if platforms or networks:
@@ -184,5 +185,4 @@ def predicted_cube(
     batches = rows["batch"].unique().to_list()
     if not set(batches) <= set(usual):
         inputs = roofcube.inputs(task, **options, batch=sorted({*usual, *batches}))
-    named = assumptions or ("serving" if any("phase" in table.columns for table in own) else "published")
-    return roofcube.predict(inputs, assumptions=getattr(roofcube, named.upper()))
+    return roofcube.predict(inputs, assumptions=named_assumptions(assumptions, inputs))

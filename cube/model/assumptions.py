@@ -10,10 +10,23 @@ from roofcube.errors import InvalidDataError, check_choice, check_kind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import xarray as xr
+
     from roofcube.kernels.graph.expression import Node
     from roofcube.vocabulary import Sense
 
-__all__ = ["BOUND", "PUBLISHED", "SERVING", "Assumptions", "Layers", "Storage", "Term", "check_assumptions"]
+__all__ = [
+    "BOUND",
+    "NAMED",
+    "PUBLISHED",
+    "SERVING",
+    "Assumptions",
+    "Layers",
+    "Storage",
+    "Term",
+    "check_assumptions",
+    "named_assumptions",
+]
 
 Storage = Literal["memory per input", "memory per batch", "on chip", "on chip if it fits", "free"]
 Layers = Literal["whole network", "per layer"]
@@ -164,3 +177,10 @@ BOUND = Assumptions(
 )
 # of generation: a batch of sequences reads the weights once, each sequence its own key-value cache
 SERVING = Assumptions(weights="memory per batch", activations="free", state="memory per input", name="serving")
+NAMED = {"published": PUBLISHED, "bound": BOUND, "serving": SERVING}
+
+
+def named_assumptions(name: str | None, inputs: xr.Dataset) -> Assumptions:
+    """Return assumptions by name; where none is given those of serving for networks with phases, else as published."""
+    generates = {"phase", "tokens"} <= set(inputs.variables)
+    return NAMED[name or ("serving" if generates else "published")]

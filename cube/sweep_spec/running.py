@@ -17,7 +17,7 @@ from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.files.readers import read_network, read_platforms
 from roofcube.files.store import save
 from roofcube.labels import column_of
-from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
+from roofcube.model.assumptions import Assumptions, named_assumptions
 from roofcube.model.hardware import hypothetical
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.made import RESULTS
@@ -89,7 +89,8 @@ def answer_sweep(spec: SweepSpec, path: str | Path | None = None) -> Outcome:
     InvalidDataError
         If a whole cube is to be stored and there is no path for it; if own values do not fit their dim.
     """
-    inputs, assumptions = _inputs_of_spec(spec), _assumptions(spec)
+    inputs = _inputs_of_spec(spec)
+    assumptions = _assumptions(spec, inputs)
     target = None if path is None else Path(path)
     sweep = Sweep(inputs, assumptions=assumptions, dtype=spec.dtype)
     if spec.reduce is None:
@@ -277,12 +278,12 @@ def _order_of(name: str, given: Values, known: list[Any]) -> list[int]:
     return [labels.index(one) for one in known]
 
 
-def _assumptions(spec: SweepSpec) -> Assumptions:
+def _assumptions(spec: SweepSpec, inputs: xr.Dataset) -> Assumptions:
     if isinstance(spec.assumptions, Custom):
         custom: dict[str, Any] = spec.assumptions.model_dump()
         assumptions = Assumptions(**custom)
     else:
-        assumptions = {"published": PUBLISHED, "bound": BOUND}[spec.assumptions]
+        assumptions = named_assumptions(spec.assumptions, inputs)
     for name, term in spec.terms.items():
         options = term.model_dump(exclude={"formula"})
         assumptions = assumptions.with_term(name, formula_of(term.formula), **options)

@@ -349,7 +349,8 @@ class SweepSpec(SpecTable):
         Inputs of your own: a number, or values along a dim.
     terms : table of Term
         Outputs of your own, by name.
-    assumptions : {"published", "bound"} or Custom
+    assumptions : {"published", "bound", "serving"} or Custom, optional
+        Default: "serving" where a network has phases, as a ``config.json`` does, else "published".
     dtype : {"f4", "f8"}
     reduce : Reduce, optional
         Without it the whole cube is written.
@@ -368,7 +369,7 @@ class SweepSpec(SpecTable):
     network: list[dict[str, Any]] = []
     variables: dict[str, float | Values] = {}
     terms: dict[str, Term] = {}
-    assumptions: Literal["published", "bound"] | Custom = "published"
+    assumptions: Literal["published", "bound", "serving"] | Custom | None = None
     dtype: Literal["f4", "f8"] = "f4"
     reduce: Reduce | None = None
 

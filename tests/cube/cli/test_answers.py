@@ -266,6 +266,8 @@ def test_join_and_check_take_what_networks_need_to_be_read(run, tmp_path):
     told = json.loads(run("check", "rows.csv", *options, "--json").output)
     assert {one["row"] for one in told["findings"]} == {3}
     assert told["kept"] == []
+    (tmp_path / "Rows.csv").write_text((tmp_path / "rows.csv").read_text().replace("phase,context", "Phase,CONTEXT"))
+    assert json.loads(run("check", "Rows.csv", *options, "--json").output)["kept"] == []
     for ask in (("join", "generate", "rows.csv", "-o", "no.nc"), ("check", "rows.csv")):
         assert "`--context`: expected tokens in context" in run(*ask, *own).output
         assert (
@@ -400,3 +402,17 @@ def test_every_answer_of_a_sweep_is_in_tokens(run, tmp_path, kind, asked, column
     assert "inputs/s" not in text
     units = json.loads(run("sweep", "spec.toml", "--json").output)["units"]
     assert {units[column] for column in columns} == {"token/s"}
+
+
+@pytest.mark.parametrize(
+    ("said", "used"),
+    [("", "serving"), *((f'assumptions = "{one}"\n', one) for one in ("published", "bound", "serving"))],
+)
+def test_a_sweep_predicts_transformers_as_join_does(run, tmp_path, said, used):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "spec.toml").write_text(
+        said + 'inputs = { platforms = ["TX2"], topologies = [{ file = "config.json", context = 8 }] }\n'
+        '[reduce]\nkind = "best"\nobjective = "predicted_throughput"\n'
+    )
+    assert run("sweep", "spec.toml", "-o", "best.nc").exit_code == 0
+    assert rc.load("best.nc").attrs["assumptions"] == used

@@ -107,6 +107,13 @@ def test_a_batch_reads_the_experts_that_its_tokens_chose():
     )
 
 
+def test_everything_that_a_mixture_needs_says_what_it_is():
+    net = rc.read_network(MIXTRAL, name="mixtral", phase="decode", context=128)
+    inputs = rc.inputs(topologies=["CNV", net], platforms="TX2", precision="FP16", pruning=100, batch=[1, 2])
+    assert "layer_params_read" in inputs
+    assert not [name for name, array in inputs.data_vars.items() if not {"units", "long_name"} <= set(array.attrs)]
+
+
 def test_prefill_of_long_prompts_is_bound_by_compute():
     net = rc.read_network(LLAMA, name="llama", phase="prefill", context=8192)
     cube = rc.predict(rc.inputs("generate", platforms=[CHIP], topologies=net, batch=1), assumptions=rc.SERVING)
