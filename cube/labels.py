@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from math import prod
+from functools import partial
+from math import isinf, prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER, with_mea
 from roofcube.wording import moment_text, plain_values
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
     import polars as pl
 
@@ -360,18 +361,21 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
                 missing = f"column {column!r} is missing and the cube has {len(labels)} labels along {dim}"
                 reasons = [reason or (f"{missing}: {few}" if few else missing) for reason in reasons]
             continue
+        kind = _compared_in(cube[dim].dtype, table[column].dtype)
         absent = " is not in the cube" + (f", which has {few}" if few else "")
         known: dict[Any, int] = {}
         for place, label in enumerate(labels):
             # a label that another one is an alias of keeps its name
             if (key := _comparable(dim, label)) not in known or key == label:
                 known[key] = place
+        if kind != cube[dim].dtype:
+            known = _known_in(known, partial(as_label, kind=kind))
         own = {label: place for place, label in enumerate(labels) if isinstance(label, str)}
         values = table[column].to_list()
         kinds = {type(label) for label in known}
         if moments is None:
             places = {
-                value: own.get(value, known.get(as_label(_comparable(dim, value, kinds=kinds), cube[dim].dtype), -1))
+                value: own.get(value, known.get(as_label(_comparable(dim, value, kinds=kinds), kind), -1))
                 for value in dict.fromkeys(values)
             }
         else:
@@ -431,11 +435,16 @@ def _located_together(
         own.setdefault(labels, place)
         if key not in known or (key == labels and known[key] != own[labels]):
             known[key] = place
-    rows = list(table.select(map(column_of, parts)).iter_rows())
-    kinds = [cube[dim].dtype for dim in parts]
+    given = table.select(map(column_of, parts))
+    kinds = [_compared_in(cube[dim].dtype, dtype) for dim, dtype in zip(parts, given.dtypes, strict=True)]
+
+    def short(key: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(map(as_label, key, kinds))
+
+    own, known = _known_in(own, short), _known_in(known, short)
+    rows = list(given.iter_rows())
     places = {
-        row: own.get(row, known.get(tuple(map(as_label, map(_comparable, parts, row), kinds)), -1))
-        for row in dict.fromkeys(rows)
+        row: own.get(short(row), known.get(short(map(_comparable, parts, row)), -1)) for row in dict.fromkeys(rows)
     }
     found = np.array([places[row] for row in rows], dtype=np.intp)
     for row in np.flatnonzero(found < 0).tolist():
@@ -462,6 +471,20 @@ def _comparable(dim: str, value: Any, *, kinds: Collection[type] = ()) -> Any:
     return float(value) if isinstance(value, float | np.number) else value
 
 
+def _compared_in(labels: np.dtype[Any], values: pl.DataType) -> np.dtype[Any]:
+    """Return the type in which labels are compared with a column: the shorter, where both are floats."""
+    return np.dtype("f4") if labels == np.dtype("f8") and str(values) == "Float32" else labels
+
+
+def _known_in(known: Mapping[Any, int], short: Callable[[Any], Any]) -> dict[Any, int]:
+    """Return the places of labels as a shorter type has them; -1 where two are one in it."""
+    shorter: dict[Any, int] = {}
+    for label, place in known.items():
+        key = short(label)
+        shorter[key] = -1 if key in shorter else place
+    return shorter
+
+
 def number_of(text: str) -> int | float:
     """Read a label that is a number or a percentage; whole ones stay whole, and as long as they are.
 
@@ -483,7 +506,8 @@ def as_label(value: Any, kind: np.dtype[Any] | None) -> Any:
         return value
     try:
         with np.errstate(over="ignore"):  # it is none of the labels then
-            return float(kind.type(value))
+            short = float(kind.type(value))
+        return value if isinf(short) and not isinf(value) else short
     except OverflowError:
         return value
 

@@ -29,6 +29,7 @@ THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+$"
 THOUSANDS_OF_ANY = r"[-+]?[1-9][0-9]{0,2}([,.'\s\u2019][0-9]{3})+([.,][0-9]+)?"
 INTEGERS = r"^-?(?:0|[1-9][0-9]{0,17})$"
 LARGEST = 2**63 - 1
+PRUNING = "pruning_percent"  # the label that is no whole number
 # types of columns whose values are neither numbers nor text
 NO_FIELDS = (pl.Duration, pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary)
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
@@ -170,6 +171,9 @@ def _stripped(column: pl.Series) -> pl.Series:
 
 def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -> tuple[pl.Series, Wrong]:
     if column.dtype.is_numeric():
+        if column.dtype == pl.Float32 and column.name == PRUNING:
+            # 33.3 is meant, not the 33.29999923706055 that is nearest to it among the short floats
+            column = column.cast(pl.String).cast(pl.Float64)
         values, wrong = _bounded(_scaled_fields(column.cast(pl.Float64).fill_nan(None), factor), column, kind)
         exact = column if kind.type is int and factor == 1.0 and column.dtype.is_integer() else None
         return values if exact is None else _wholes_as_given(values, exact), wrong

@@ -718,6 +718,39 @@ def test_holds_compares_the_named_variables_and_the_number_of_rows(change, same)
     assert not holds(cube, rows[1:], locate(cube, rows[1:]), names)
 
 
+def _in_one_cell(**types):
+    """Return a row whose labels have these types."""
+    row = {"topology": ["A"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1], "pruning_percent": [33.3]}
+    return pl.DataFrame({**row, "volt": [1.1], "latency_compute_s": [0.1]}, schema_overrides=types)
+
+
+@pytest.mark.parametrize("labels", ["f4", "f8"])
+@pytest.mark.parametrize("values", [pl.Float32, pl.Float64])
+def test_labels_are_compared_in_the_shorter_of_two_types(tmp_path, labels, values):
+    net = {"topology": ["A", "A"], "ops": [1e9, 2e9], "params": [1e6, 2e6], "pruning_percent": [100.0, 33.3]}
+    cube = rc.predict(rc.inputs(platforms=["NCS2"], topologies=rc.read_network(net), precision="FP16", batch=1))
+    cube = cube.expand_dims(volt=[0.9, 1.1])
+    cube = cube.assign_coords(pruning=cube.pruning.astype(labels), volt=cube.volt.astype(labels))
+    rows = _in_one_cell(pruning_percent=values, volt=values)
+    rows.write_parquet(tmp_path / "rows.parquet")
+    for given in (rows, tmp_path / "rows.parquet"):
+        joined = rc.join(cube, given)
+        assert joined.n_rows.sel(volt=joined.volt[1], pruning=joined.pruning[1]).sum() == joined.n_rows.sum() == 1
+    points = cube[["predicted_throughput"]].stack(point=["volt", "pruning"]).reset_index("point")
+    assert locate(points, rows, dims=("volt", "pruning")).indices["point"].tolist() == [3]
+
+
+def test_a_short_float_that_may_be_two_labels_is_none_of_them():
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2", batch=1)).expand_dims(volt=[1.1, float(np.float32(1.1))])
+    row = {"topology": ["MLP"], "platform": ["TX2"], "mode": ["maxn"], "precision": ["FP16"], "batch": [1]}
+    row |= {"pruning_percent": [100.0], "volt": [1.1], "latency_compute_s": [0.1]}
+    rows = pl.DataFrame(row, schema_overrides={"volt": pl.Float32})
+    assert rc.unmatched(cube, rows)["reason"].str.starts_with("volt 1.10").all()
+    assert rc.unmatched(cube, rows).height == 1
+    assert rc.unmatched(cube, rows.with_columns(volt=pl.lit(1.1))).is_empty()
+    assert rc.unmatched(cube, rows.with_columns(volt=pl.lit(1.1000001))).height == 1
+
+
 def test_what_does_not_fit_is_refused_before_it_is_laid_out():
     cube = rc.predict(rc.inputs("mnist", batch=range(1, 101)))
     with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="`join`: expected a cube that takes at"):
