@@ -356,13 +356,28 @@ def _others(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -
         whole = name.strip().replace("/", "_") or "column"
         while whole in cube.variables or whole in cube.dims or whole in others or whole == LAB:
             whole = f"given_{whole}"
-        if column.dtype.is_numeric():
+        if column.dtype.is_numeric() and not _is_too_long(column):
             values = cells.mean(column.cast(pl.Float64).to_numpy())
         else:
             values = cells.texts([None if one is None else str(one) for one in column.to_list()])
+            values = _as_wholes(values) if column.dtype.is_integer() else values
         told = {"long_name": f"{name}, {AS_GIVEN}"}
         others[whole] = labelled(cells.dims, values.reshape(cells.shape), told)
     return others
+
+
+def _is_too_long(column: pl.Series) -> bool:
+    """Check whether whole numbers are beyond those that a float holds, such as serial numbers."""
+    ends = [column.min(), column.max()] if column.dtype.is_integer() else []
+    return any(isinstance(end, int) and abs(end) > 2**53 for end in ends)
+
+
+def _as_wholes(texts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return texts as whole numbers where each is one; as they are where a cell has none, or several."""
+    try:
+        return texts.astype("i8")
+    except (ValueError, OverflowError):
+        return texts
 
 
 def unmatched(cube: xr.Dataset, measurements: Any) -> pl.DataFrame:

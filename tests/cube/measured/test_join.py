@@ -751,6 +751,26 @@ def test_a_short_float_that_may_be_two_labels_is_none_of_them():
     assert rc.unmatched(cube, rows.with_columns(volt=pl.lit(1.1000001))).height == 1
 
 
+@pytest.mark.parametrize(
+    ("batches", "serials", "expected"),
+    [
+        ([1, 2], [2**53 + 1, -5], [2**53 + 1, -5]),
+        ([1], [2**53 + 1], ["9007199254740993", ""]),
+        ([1, 1, 2], [2**53 + 1, 2**53 + 3, 7], ["9007199254740993 + 9007199254740995", "7"]),
+        ([1, 2], [2**64 - 1, 1], ["18446744073709551615", "1"]),
+        ([1, 1], [2**53, 0], [2.0**52, np.nan]),
+    ],
+)
+def test_whole_numbers_too_long_for_a_float_stay_as_they_are(batches, serials, expected):
+    space = rc.inputs("mnist", platforms="TX2", topologies=["MLP"], mode="maxn", precision="FP16", batch=[1, 2])
+    fixed = {"topology": "MLP", "platform": "TX2", "mode": "maxn", "precision": "FP16", "pruning_percent": 100.0}
+    kind = pl.UInt64 if max(serials) >= 2**63 else pl.Int64
+    rows = pl.DataFrame({"batch": batches, "serial": serials}, schema_overrides={"serial": kind})
+    rows = rows.with_columns(latency_compute_s=0.1, **{name: pl.lit(one) for name, one in fixed.items()})
+    joined = rc.join(rc.predict(space).sel(pruning=[100.0]), rows)
+    np.testing.assert_array_equal(joined.serial.values.ravel(), np.array(expected))
+
+
 def test_what_does_not_fit_is_refused_before_it_is_laid_out():
     cube = rc.predict(rc.inputs("mnist", batch=range(1, 101)))
     with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="`join`: expected a cube that takes at"):
