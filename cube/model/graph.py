@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -410,8 +411,31 @@ class _Builder:
         node = self.per_layer(name, why)
         if LAYER in self.tables.get(f"layer_{name}", self.tables[name]).dims:
             return node
-        # a figure known only for the whole network is spread evenly, so that the layers add up to it
-        return node / float(self.layer_count)
+        # a figure known only for the whole network is spread evenly over its layers, so that they add up to it
+        return node / self._parts(name)
+
+    def _parts(self, name: str) -> Node:
+        """Refer to how many parts a whole network's figure is in, none of them in layers that only others have."""
+        if not (self.tables[name].values > 0).any():
+            return constant(float(self.layer_count))
+        if "layer_parts" not in self.tables:
+            self.tables["layer_parts"] = self._derive_parts()
+        return leaf("layer_parts")
+
+    def _derive_parts(self) -> xr.DataArray:
+        needed = [self._needs_of_layers(name) for name in ("ops", "params", "activations")]
+        # what is not known (NaN) is there
+        share = reduce(or_, (one != 0 for one in needed if one is not None)).astype("f8")
+        if "layer_repeats" in self.tables:
+            repeats = self.tables["layer_repeats"]
+            share = share * repeats.where(repeats > 0, 1.0)
+        layers = share.sum(LAYER)
+        parts = (layers / share.where(share > 0)).fillna(np.inf).where(layers > 0, float(self.layer_count))
+        return parts.transpose(..., LAYER)
+
+    def _needs_of_layers(self, name: str) -> xr.DataArray | None:
+        tables = (self.tables.get(one) for one in (f"layer_{name}", name))
+        return next((one for one in tables if one is not None and LAYER in one.dims), None)
 
     @property
     def layer_count(self) -> int:

@@ -130,6 +130,10 @@ def test_other_networks_stand_beside_transformers():
         one = rc.predict(plain, assumptions=assumptions).predicted_throughput.sel(topology="CNV").squeeze()
         other = rc.predict(both, assumptions=assumptions).predicted_throughput.sel(topology="CNV").squeeze()
         np.testing.assert_array_equal(one.broadcast_like(other).transpose(*other.dims).values, other.values)
+    mine = {"platforms": rc.hypothetical(peak_compute=1e13, memory_bandwidth=1e11), "precision": "FP16", "batch": 64}
+    alone, both = (rc.inputs(topologies=one, pruning=100, **mine) for one in (net, ["CNV", net]))
+    one, other = (rc.predict(each, assumptions=rc.BOUND).predicted_latency for each in (alone, both))
+    np.testing.assert_allclose(other.sel(topology="llama"), one.sel(topology="llama"), rtol=1e-12)
     twice = [net, rc.read_network(LLAMA, name="llama", context=256)]
     with pytest.raises(InvalidDataError, match="'llama' at 100 % comes twice"):
         rc.inputs(topologies=twice, platforms="TX2")

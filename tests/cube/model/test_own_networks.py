@@ -176,6 +176,27 @@ def test_totals_stand_beside_layers_and_embedded_networks():
         assert float(alone[name]) == float(cube[name].sel(topology="CNV")) == float(cube[name].sel(topology="Mine"))
 
 
+@pytest.mark.parametrize("beside", ["MLP", "CNV", "ResNet-50"])
+def test_state_is_moved_in_the_layers_of_its_own_network(beside):
+    rnn = {"ops": 1e9, "params": 1e5, "activations": 0.0, "activation_memory": 0.0, "state": 1e6}
+    networks = [rc.read_network([{"topology": "rnn", **rnn}]), layers()]
+    mine = rc.hypothetical(peak_compute="1 TOP/s", memory_bandwidth="1 GB/s")
+
+    def of(*topologies):
+        alone = inputs(*topologies, platforms=mine, precision="INT8", pruning=100, batch=1)
+        return alone.assign(state=alone["state"].where(alone["topology"] != "Mine", 2e6))
+
+    together = of(*networks, beside)
+    cube = rc.predict(together, assumptions=rc.BOUND)
+    swept = rc.Sweep(together, assumptions=rc.BOUND).best("predicted_latency", per="topology")
+    np.testing.assert_allclose(swept["predicted_latency"], cube["predicted_latency"].squeeze(), rtol=1e-5)
+    np.testing.assert_allclose(cube["predicted_latency"].sel(topology="rnn"), 1.1e-3)
+    for network, name in zip(networks, ["rnn", "Mine"], strict=True):
+        alone, found = rc.predict(of(network), assumptions=rc.BOUND).squeeze("topology"), cube.sel(topology=name)
+        for one in ("predicted_latency", "predicted_throughput", "bound"):
+            np.testing.assert_allclose(found[one], alone[one], rtol=1e-12)
+
+
 def test_totals_that_differ_by_precision_carry_it():
     table = rc.read_network(
         {
