@@ -28,7 +28,7 @@ from roofcube.errors import InvalidDataError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["SOURCES", "check_platform_keys", "device_class_of", "platform_table"]
+__all__ = ["SOURCES", "check_platform_keys", "device_class_of", "platform_table", "structure_of"]
 
 # how a quantity may be called too: as in cubes
 NAMES = {name: one.column for name, one in QUANTITIES.items()}
@@ -39,6 +39,8 @@ KEY = ("platform", "mode", "precision")
 # what a platform has once, whatever its modes and precisions
 OF_PLATFORM = ("device_class", "family", "board", "cores", "channel_tile", "weights_shared", "dataflow")
 FLAGS = ("weights_shared", "dataflow")
+# what stands where nothing is said of a platform; its family is its name
+UNSAID: dict[str, Any] = {"cores": 1, "channel_tile": 1, "weights_shared": True, "dataflow": False}
 LABELS = ("platform", "mode", "family", "board")
 DENSE = re.compile(r"dense|hal[fv]|[/÷]\s*2", re.IGNORECASE)  # a source that says how it comes from the sparse peak
 BANDWIDTH = "memory_bandwidth_b_per_s"
@@ -125,7 +127,7 @@ def _contradictions(
 
 
 def check_platform_keys(tables: Sequence[tuple[str, pl.DataFrame, Sequence[str]]], *, what: str) -> None:
-    """Raise where a platform is given twice in one mode at one precision, or is of two classes.
+    """Raise where a platform is given twice in one mode at one precision, or is said to be two things.
 
     Parameters
     ----------
@@ -145,16 +147,38 @@ def check_platform_keys(tables: Sequence[tuple[str, pl.DataFrame, Sequence[str]]
                 )
                 raise InvalidDataError(msg)
             seen[key] = place
-    classes: dict[str, tuple[str, str]] = {}
+    for column in ("device_class", "family", *UNSAID):
+        _check_same(tables, column, what=what)
+
+
+def _check_same(tables: Sequence[tuple[str, pl.DataFrame, Sequence[str]]], column: str, *, what: str) -> None:
+    """Raise where two tables say something else of one platform."""
+    values: dict[str, tuple[Any, str]] = {}
     for origin, table, _ in tables:
-        for platform, kind in table.select("platform", "device_class").unique(maintain_order=True).iter_rows():
-            other, there = classes.setdefault(platform, (kind, origin))
-            if other != kind:
+        said = table.filter(_is_said(column)) if column in table.columns else table.clear()
+        for platform, value in said.select("platform", column).unique(maintain_order=True).iter_rows():
+            other, there = values.setdefault(platform, (value, origin))
+            if other != value:
                 msg = (
-                    f"{what}: {platform!r} has the device_class {other!r} in {there} and {kind!r} in {origin}; correct "
+                    f"{what}: {platform!r} has the {column} {other!r} in {there} and {value!r} in {origin}; correct "
                     "one, or give one another name"
                 )
                 raise InvalidDataError(msg)
+
+
+def _is_said(column: str) -> pl.Expr:
+    """Tell where a column holds something else than what stands where nothing is said."""
+    if column == "device_class":
+        return pl.col(column).is_not_null()
+    return pl.col(column) != (pl.col("platform") if column == "family" else pl.lit(UNSAID[column]))
+
+
+def structure_of(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a row a platform: what any row says of it as a whole."""
+    columns = ("device_class", "family", *UNSAID)
+    said = (pl.col(column).filter(_is_said(column)).first() for column in columns)
+    either = (pl.coalesce(one, pl.col(column).first()) for one, column in zip(said, columns, strict=True))
+    return table.group_by("platform", maintain_order=True).agg(*either)
 
 
 def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tuple[dict[str, Any], list[str]]:

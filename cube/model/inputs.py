@@ -11,7 +11,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.datasets.embedded import BENCHMARK, collection_of, entry_name
-from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platform_table
+from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platform_table, structure_of
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.labels import axis, in_order, labelled
@@ -280,7 +280,9 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
             sources = one["source"].unique(maintain_order=True).to_list() if "source" in one.columns else []
             source = str(sources[0]) if len(sources) == 1 else f"`platforms[{number}]`"
             table = platform_table(one.to_dicts(), source=source, each="row")
-            parts[f"{number}"] = (source, table, [source] * table.height)
+            # what is no file is told by its place
+            origin = f"`platforms[{number}]`" if source.startswith("`") else source
+            parts[f"{number}"] = (origin, table, [origin] * table.height)
         elif isinstance(one, str):
             name = canonical("platform", one)
             if name not in holders:
@@ -374,13 +376,12 @@ def _hardware_of(table: pl.DataFrame) -> xr.Dataset:
         most = np.fmax.reduce(values, axis=(1, 2), keepdims=True, initial=-np.inf)
         return np.where(np.isnan(values) & (least == most), most, values)
 
-    first = table.unique("platform", keep="first", maintain_order=True)
+    whole = structure_of(table)
     peak = full("peak_compute_op_per_s")
     exists = ~np.isnan(peak)
     offered = exists.any(axis=dims.index("precision"))
     executed: Any = np.full(shape, "", dtype=object)
     executed[at] = table["executed_precision"].to_list()
-    executed = executed.max(axis=dims.index("mode"), initial="").astype(str)
     hardware = xr.Dataset(
         {
             "peak_compute": labelled(dims, peak),
@@ -389,12 +390,12 @@ def _hardware_of(table: pl.DataFrame) -> xr.Dataset:
             "memory_capacity": _only_needed(dims, of_board("memory_capacity_b"), exists),
             "on_chip_memory": _only_needed(dims, of_board("weight_memory_b"), exists),
             "power": _only_needed(dims, full("listed_power_w"), exists),
-            "executed_precision": labelled(("platform", "precision"), executed),
-            **{name: _by_platform(first, name) for name in ("cores", "weights_shared", "channel_tile")},
+            "executed_precision": _by_mode_if_needed(dims, executed),
+            **{name: _by_platform(whole, name) for name in ("cores", "weights_shared", "channel_tile")},
         },
         coords={
             **{dim: axis(dim, labels) for dim, labels in coords.items()},
-            **{name: _by_platform(first, name) for name in ("device_class", "family", "dataflow")},
+            **{name: _by_platform(whole, name) for name in ("device_class", "family", "dataflow")},
         },
     )
     for name, column in SOURCES.items():
@@ -434,6 +435,15 @@ def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any], exists: np
             values, exists = filled.squeeze(place), np.asarray(exists.any(axis=place))
             dims = (*dims[:place], *dims[place + 1 :])
     return labelled(dims, values)
+
+
+def _by_mode_if_needed(dims: tuple[str, ...], texts: np.ndarray[Any, Any]) -> xr.Variable:
+    """Drop the dim `mode` where no two modes have another text; a mode that has none has the text of the others."""
+    place = dims.index("mode")
+    one = np.maximum.reduce(texts, axis=place, keepdims=True, initial="")
+    if ((texts == one) | (texts == "")).all():
+        dims, texts = (*dims[:place], *dims[place + 1 :]), one.squeeze(place)
+    return labelled(dims, texts.astype(str))
 
 
 # networks -------------------------------------------------------------------------------------------------------------

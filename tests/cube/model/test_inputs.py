@@ -419,6 +419,41 @@ def test_a_platform_twice_is_refused_with_both_sources(tmp_path):
         rc.inputs("cifar10", platforms=[7])
 
 
+def test_a_platform_in_two_tables_is_one_whichever_comes_first():
+    board = {"platform": "Kite", "device_class": "NPU", "peak_compute": "1 TOP/s", "memory_bandwidth": "10 GB/s"}
+    told = {"cores": 8, "channel_tile": 64, "weights_shared": False, "family": "Birds", "dataflow": True}
+    one, other = rc.read_platforms([board | {"precision": "INT8"}]), [board | told | {"precision": "FP16"}]
+    first, second = (rc.inputs("cifar10", platforms=both) for both in ([one, other], [other, one]))
+    xr.testing.assert_identical(first, second)
+    assert [first[name].item() for name in told if name != "channel_tile"] == [8, 0, "Birds", 1]
+    assert float(first["layer_tile_use"].min()) == 10 / 64
+    for name, value in {"cores": 4, "channel_tile": 32, "family": "Toys"}.items():
+        third = rc.read_platforms([board | {"precision": "FP32", name: value}])
+        message = rf"'Kite' has the {name} .* in `platforms\[0\]` and .* in `platforms\[1\]`; correct one"
+        with pytest.raises(InvalidDataError, match=message):
+            rc.inputs("cifar10", platforms=[other, third])
+
+
+@pytest.mark.parametrize("layout", ["product", "offered"])
+def test_modes_that_compute_in_other_precisions_are_each_what_they_are_alone(layout):
+    board = {"platform": "Kite", "device_class": "NPU", "peak_compute": "1 TOP/s", "memory_bandwidth": "10 GB/s"}
+    runs = {"slow": "INT4", "fast": "INT16"}
+    rows = [board | {"precision": "INT4", "mode": mode, "executed_precision": one} for mode, one in runs.items()]
+    given = rc.inputs("mnist", platforms=[rows, "TX2"], layout=layout)
+    cube = rc.as_product(rc.predict(given, assumptions=rc.BOUND)).sel(platform="Kite", precision="INT4")
+    for row, (mode, precision) in zip(rows, runs.items(), strict=True):
+        found = cube.sel(mode=mode)
+        assert found.executed_precision.item() == precision
+        alone = rc.predict(rc.inputs("mnist", platforms=[row]), assumptions=rc.BOUND)
+        for name in ("predicted_throughput", "memory_required"):
+            np.testing.assert_array_equal(found[name].squeeze(), alone[name].squeeze())
+    mine = rc.hypothetical(name="mine", peak_compute=1e12, memory_bandwidth=1e10)
+    beside = rc.inputs("mnist", platforms=[rows, mine], precision="INT4").executed_precision
+    assert beside.sel(platform="Kite", mode=list(runs)).values.ravel().tolist() == list(runs.values())
+    assert set(beside.sel(platform="mine").values.ravel().tolist()) == {"INT4"}
+    assert rc.inputs("mnist", platforms="TX2").executed_precision.dims == ("platform", "precision")
+
+
 def test_weights_and_activations_have_bytes_of_their_own():
     hardware = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e10)
     asked = {"topologies": "CNV", "pruning": 100, "batch": 1, "platforms": hardware}
