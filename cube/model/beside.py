@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["beside"]
 
-# what a design has that says nothing of it: no memory on the chip, one core, channels of any number
-DEFAULTS = {"on_chip_memory": 0.0, "cores": 1.0, "weights_shared": 1, "channel_tile": 1.0}
+# what a design has that says nothing of it: memory on the chip of no known size, one core, channels of any number
+DEFAULTS = {"on_chip_memory": np.nan, "cores": 1.0, "weights_shared": 1, "channel_tile": 1.0}
 EMPTY = {"mode_offered": 0, "executed_precision": ""}
 
 

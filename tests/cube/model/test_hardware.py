@@ -152,6 +152,25 @@ def test_mine_beside_a_real_chip_is_what_each_is_alone(assumptions):
     assert set(winners.winner.values.tolist()) <= {"TX2", "my chip"}
 
 
+@pytest.mark.parametrize("weights", ["on chip", "on chip if it fits", "memory per batch"])
+@pytest.mark.parametrize(
+    "other", ["TX2", rc.hypothetical(name="g", peak_compute=1e12, memory_bandwidth=1e10, on_chip_memory=1e9)]
+)
+def test_a_design_that_tells_no_memory_on_the_chip_is_beside_others_what_it_is_alone(weights, other):
+    mine = rc.hypothetical(name="mine", peak_compute=1e12, memory_bandwidth=1e10)
+    asked = {"task": "mnist", "precision": ["INT8", "FP16"], "pruning": 100, "batch": [1, 16]}
+    assumptions = rc.Assumptions(weights=weights, layers="per layer")
+    alone = rc.predict(rc.inputs(platforms=mine, **asked), assumptions=assumptions)
+    both = rc.inputs(platforms=[mine, other], **asked)
+    found = rc.predict(both, assumptions=assumptions).sel(platform="mine", mode="default")
+    for name in ("predicted_throughput", "predicted_latency", "infeasible"):
+        np.testing.assert_array_equal(*xr.broadcast(found[name].squeeze(drop=True), alone[name].squeeze(drop=True)))
+    for strategy in ("numpy", "bounds", "stream"):
+        swept = rc.Sweep(both, assumptions=assumptions, strategy=strategy).sel(platform="mine", mode="default")
+        best = swept.best("predicted_latency", per=["precision", "batch"])["predicted_latency"]
+        np.testing.assert_allclose(best, found["predicted_latency"].squeeze().transpose(*best.dims), rtol=1e-5)
+
+
 def test_two_platforms_of_one_name_are_refused():
     mine = rc.hypothetical(name="TX2", peak_compute=1e12, memory_bandwidth=1e9)
     with pytest.raises(InvalidDataError, match=r"'TX2' comes twice, from a table or name and from Dataset 1"):
