@@ -78,7 +78,7 @@ def inputs(
         Default: the union of what was measured for the task.
     counts : {"exact", "site"}
         ``"exact"``: from layers where they reproduce the source within 1 %, else the source's count (coord
-        `counts_source`). ``"site"``: the figures behind the source's published predictions.
+        `counts_source`). ``"site"``: the figures behind the source's published predictions, of networks that have any.
     layout : {"product", "offered"}
         ``"product"``: over platform, mode and precision. ``"offered"``: over one dim `offer` of those that exist, whose
         coordinates they are, as `as_offered` makes it: for many platforms with modes of their own.
@@ -516,11 +516,9 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
         return array
 
     if counts == "site":
-        ops, params = table["ops_source"], table["ops_source"] / table["ops_per_byte_int8_printed"]
-    else:
-        ops, params = table["ops"], table["params"]
+        table = _as_printed(table)
     source = np.full(shape, "", dtype=object)
-    source[place] = ["site"] * table.height if counts == "site" else table["counts_source"].to_list()
+    source[place] = table["counts_source"].to_list()
     per_layer = _layer_arrays(layers, names, kept)
     activations = per_layer["layer_activations"]
     defined = ~np.isnan(total(table["ops"]))
@@ -530,8 +528,8 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
         largest = np.where(np.isnan(given := total(table["activation_memory"])), largest, given)
     needs = xr.Dataset(
         {
-            "ops": labelled(dims, total(ops)),
-            "params": labelled(dims, total(params)),
+            "ops": labelled(dims, total(table["ops"])),
+            "params": labelled(dims, total(table["params"])),
             "activations": labelled(dims, np.where(defined, activations.sum(-1), np.nan)),
             "activation_memory": labelled(dims, np.where(defined, largest, np.nan)),
             "state": labelled(dims, np.where(defined, 0.0, np.nan)),
@@ -548,6 +546,21 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
         },
     )
     return with_notes(with_phases(with_totals(needs, by_totals), networks["phases"]), networks["notes"])
+
+
+def _as_printed(table: pl.DataFrame) -> pl.DataFrame:
+    """Put the figures behind the source's predictions where it printed any; other networks keep their own."""
+    if "ops_per_byte_int8_printed" not in table.columns:
+        return table
+    printed = pl.col("ops_source").is_not_null() & pl.col("ops_per_byte_int8_printed").is_not_null()
+    effective = {
+        "ops": pl.col("ops_source"),
+        "params": pl.col("ops_source") / pl.col("ops_per_byte_int8_printed"),
+        "counts_source": pl.lit("site"),
+    }
+    return table.with_columns(
+        pl.when(printed).then(one).otherwise(pl.col(name)).alias(name) for name, one in effective.items()
+    )
 
 
 def _told_of_topologies(table: pl.DataFrame, names: list[str]) -> dict[str, xr.Variable]:
@@ -641,7 +654,7 @@ def _tile_use(result: xr.Dataset) -> xr.Variable:
 def _described(result: xr.Dataset, counts: Counts, task: str | None) -> xr.Dataset:
     for name, variable in result.variables.items():
         variable.attrs.update(attributes(str(name)))
-    if counts == "site" and "params" in result:
+    if "params" in result and (result["counts_source"].values == "site").any():
         result["params"].attrs["long_name"] = EFFECTIVE
     labels = {
         "platform": "platform",

@@ -197,6 +197,28 @@ def test_state_is_moved_in_the_layers_of_its_own_network(beside):
             np.testing.assert_allclose(found[one], alone[one], rtol=1e-12)
 
 
+def test_networks_of_which_nothing_is_printed_keep_their_own_counts_beside_those_of_a_site():
+    totals = rc.read_network(TOTALS)
+    given = inputs("CNV", "ResNet-50v15", layers(), totals, counts="site", pruning=100)
+    told = given["counts_source"].squeeze("pruning")
+    assert {one: told.sel(topology=one).item() for one in told["topology"].values} == {
+        "CNV": "site", "ResNet-50v15": "layers", "Mine": "layers", "SwinLike": "totals",
+    }  # fmt: skip
+    assert "not the size" in given["params"].long_name
+    cube = rc.predict(given)
+    for network, name in (("CNV", "CNV"), ("ResNet-50v15", "ResNet-50v15"), (layers(), "Mine"), (totals, "SwinLike")):
+        alone = inputs(network, counts="site", pruning=100)
+        for one in ("ops", "params", "counts_source"):
+            assert alone[one].item() == given[one].sel(topology=name).item()
+        assert ("not the size" in alone["params"].long_name) == (name == "CNV")
+        throughput = cube["predicted_throughput"].sel(topology=name)
+        np.testing.assert_array_equal(throughput, rc.predict(alone)["predicted_throughput"].sel(topology=name))
+        assert name == "CNV" or bool(throughput.notnull().all())
+    exact = inputs("ResNet-50v15", layers(), totals, pruning=100)
+    for one in ("ops", "params"):
+        np.testing.assert_array_equal(exact[one], given[one].sel(topology=exact["topology"]))
+
+
 def test_totals_that_differ_by_precision_carry_it():
     table = rc.read_network(
         {
