@@ -364,7 +364,7 @@ def transformer_table(
     return table.with_columns(left_out=pl.lit(f"of {name} the text decoder alone, without {', '.join(left_out)}"))
 
 
-def _plain(given: Any) -> list[Any]:
+def _members(given: Any) -> list[Any]:
     """Return what was given once, or several times in a collection of any kind, as plain values."""
     values = given.tolist() if hasattr(given, "tolist") else given
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
@@ -374,7 +374,7 @@ def _plain(given: Any) -> list[Any]:
 
 def _phases(phase: Any) -> list[str]:
     """Return phases in the order given, those of a set as they follow each other; both where none is asked for."""
-    given = _plain(PHASES if phase is None else phase)
+    given = _members(PHASES if phase is None else phase)
     for one in given:
         check_choice("phase", one, PHASES)
     if not given or len(set(given)) < len(given):
@@ -385,7 +385,7 @@ def _phases(phase: Any) -> list[str]:
 
 def _contexts(context: Any) -> list[int]:
     """Return contexts as whole numbers, in the order given, those of a set from the shortest on."""
-    given = _plain(context)
+    given = _members(context)
     whole = all(isinstance(tokens, int) and not isinstance(tokens, bool) and 0 < tokens <= LONGEST for tokens in given)
     if not given or not whole or len(set(given)) < len(given):
         msg = (

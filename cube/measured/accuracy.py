@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from roofcube.vocabulary import IMPOSSIBLE_ACCURACY, INFEASIBLE, MEASURED_ACCURACY, QUALITY
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["with_measured_accuracy", "without_measured_accuracy"]
 
@@ -29,24 +27,31 @@ def with_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
         filled = _filled(cube, figure)
         if filled is None:
             continue
-        new = cube[figure].copy(data=filled).notnull() & cube[figure].isnull()
-        names = cube["topology"][new.any([dim for dim in new.dims if dim != "topology"])]
-        told = {**cube[figure].attrs, "comment": MEASURED_ACCURACY, FILLED: np.atleast_1d(names.values).tolist()}
+        names = _networks_in(cube, cube[figure].copy(data=filled).notnull() & cube[figure].isnull())
+        told = {**cube[figure].attrs, "comment": MEASURED_ACCURACY, **({FILLED: names} if names else {})}
         cube = cube.assign({figure: (cube[figure].dims, filled, told)})
         if figure == "top1":
             cube = cube.assign(infeasible=_trained(cube))
     return cube
 
 
+def _networks_in(cube: xr.Dataset, mask: xr.DataArray) -> list[str]:
+    """Name the networks of some cells; of a cube that does not name its only one, none."""
+    labels = cube.coords.get("topology")
+    if labels is None:
+        return []
+    mask = mask.any([dim for dim in mask.dims if dim not in labels.dims]).broadcast_like(labels).transpose(*labels.dims)
+    return list(dict.fromkeys(np.atleast_1d(labels.values)[np.atleast_1d(mask.values)].tolist()))
+
+
 def without_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
     """Take back what `with_measured_accuracy` gave, before other rows tell it."""
     for figure in ("top1", "top5"):
         told = dict(cube[figure].attrs) if figure in cube.data_vars else {}
-        names = np.atleast_1d(told.pop(FILLED, [])).tolist()
-        if not names or "topology" not in cube.coords:
-            continue
-        told.pop("comment", None)
-        taken = cube["topology"].isin(names)
+        names, labels = told.pop(FILLED, None), cube.coords.get("topology")
+        if told.pop("comment", None) != MEASURED_ACCURACY or (names is None) != (labels is None):
+            continue  # of a file that does not say of which networks it is, nothing is taken
+        taken = xr.DataArray(True) if labels is None else labels.isin(np.atleast_1d(names))
         if figure == "top1" and "infeasible" in cube:
             code = cube["infeasible"]
             trained = taken & cube["top1"].notnull() & (code == INFEASIBLE["feasible"])

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOUND",
-    "NAMED",
     "PUBLISHED",
     "SERVING",
     "Assumptions",
@@ -177,10 +176,10 @@ BOUND = Assumptions(
 )
 # of generation: a batch of sequences reads the weights once, each sequence its own key-value cache
 SERVING = Assumptions(weights="memory per batch", activations="free", state="memory per input", name="serving")
-NAMED = {"published": PUBLISHED, "bound": BOUND, "serving": SERVING}
 
 
 def named_assumptions(name: str | None, inputs: xr.Dataset) -> Assumptions:
     """Return assumptions by name; where none is given those of serving for networks with phases, else as published."""
     generates = {"phase", "tokens"} <= set(inputs.variables)
-    return NAMED[name or ("serving" if generates else "published")]
+    named = {one.name: one for one in (PUBLISHED, BOUND, SERVING)}
+    return named[name or ("serving" if generates else "published")]

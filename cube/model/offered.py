@@ -125,23 +125,21 @@ def _exists(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
     """Tell which cells of the hardware dims have a peak, or anything measured or known."""
     sizes = tuple(cube.sizes[dim] for dim in dims)
     telling = [name for name, one in cube.data_vars.items() if _is_figure(str(name), one)]
-    whole = [name for name in telling if set(dims) <= set(cube[name].dims)]
-    if "peak_compute" not in cube:
-        names: list[Any] = [*whole, *({"n_rows"} & set(cube.data_vars)).difference(whole)]
-    else:
-        names = ["peak_compute", "n_rows", *MEASURED_SPEED, *MEASURED_POWER, *MEASURED_ACCURACIES]
-        names = [name for name in dict.fromkeys(names) if name in ("peak_compute", "n_rows", *whole) and name in cube]
+    names = [name for name in telling if name == "n_rows" or set(dims) <= set(cube[name].dims)]
+    if "peak_compute" in cube:
+        measured = {"n_rows", *MEASURED_SPEED, *MEASURED_POWER, *MEASURED_ACCURACIES}
+        names = ["peak_compute", *(name for name in names if name in measured)]
     exists = np.zeros(sizes, dtype=bool)
     for name in names:
-        known = _known(cube[name], dims)
+        known = _where_known(cube[name], dims)
         exists |= known & _modes_offered(cube, dims) if name == "peak_compute" else known
     if not names:
         return np.ones(sizes, dtype=bool)
     if "peak_compute" not in cube:  # of what only part of the dims tells, no label is lost
-        for name in [name for name in telling if name not in (*whole, *HARDWARE_FACTS)]:
+        for name in [name for name in telling if name not in (*names, *HARDWARE_FACTS)]:
             over = tuple(place for place, dim in enumerate(dims) if dim not in cube[name].dims)
             if len(over) < len(dims):
-                exists |= _known(cube[name], dims) & ~exists.any(over, keepdims=True)
+                exists |= _where_known(cube[name], dims) & ~exists.any(over, keepdims=True)
     return exists
 
 
@@ -151,7 +149,7 @@ def _is_figure(name: str, array: xr.DataArray) -> bool:
     return array.dtype.kind == "f" or own or name == "n_rows"
 
 
-def _known(array: xr.DataArray, dims: Sequence[str]) -> np.ndarray[Any, Any]:
+def _where_known(array: xr.DataArray, dims: Sequence[str]) -> np.ndarray[Any, Any]:
     """Tell along hardware dims, of length 1 where it lacks one, where a variable has a value; 0 counts nothing."""
     filled = array != 0 if array.dtype.kind in "iu" else array.notnull()
     own = [dim for dim in dims if dim in array.dims]

@@ -124,7 +124,8 @@ def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
     array = cube[variable].reset_coords(drop=True).assign_coords({dim: cube[dim] for dim in beside})
     labels = [*(dim for dim in DIMS if dim in (*beside, *dims)), *sorted(dims - {*DIMS, tables.POINT})]
     groups = array.to_dataframe().reset_index().groupby(labels)[variable]
-    attrs, sense = with_units_for(cube, cube)[variable].attrs, sense_of(variable, cube[variable].attrs)
+    attrs = with_units_for(cube[[variable]], cube)[variable].attrs  # without tokens its unit is said
+    sense = sense_of(variable, attrs)
     frame = groups.first() if "flag_values" in attrs else groups.min() if sense == "min" else groups.max()
     own = set(tables.own_dims(cube, map(str, [*dims, *cube[variable].coords]))) - dims  # that points share a cell over
     over = frame.to_xarray().assign_attrs(attrs).expand_dims(sorted(own))

@@ -160,7 +160,8 @@ class Explanation:
     @property
     def _order(self) -> str:
         """Say that limits on variables are counted among what those on labels leave."""
-        return ", those on labels first" if len(self.removed) > 1 else ""
+        on_labels = sum(name in self.winner.coords for name in self.removed)
+        return ", those on labels first" if 0 < on_labels < len(self.removed) else ""
 
     @property
     def without_runner_up(self) -> str:

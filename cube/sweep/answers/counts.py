@@ -139,8 +139,11 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
             raise InvalidDataError(msg)
         check_cells(context, "histogram", [], int(bins))
         low, high = _extremes_within(context, variable, where)
+        if high <= low:  # steps that single precision tells apart, so that sweeps and stored cubes have the same
+            wide = max(1.0, int(bins) * abs(low) * float(np.finfo("f4").eps))
+            high = min(low + wide, float(np.finfo(kind).max))
         # halved and doubled: the distance of two numbers may be more than the largest number
-        edges = 2.0 * np.linspace(low / 2.0, (high if high > low else low + 1.0) / 2.0, int(bins) + 1)
+        edges = 2.0 * np.linspace(low / 2.0, high / 2.0, int(bins) + 1)
         edges = edges.astype(kind)
         edges[0], edges[-1] = kind.type(low), max(edges[-1], kind.type(high))
         return edges

@@ -25,8 +25,8 @@ def crossover(
 ) -> xr.Dataset:
     """Find the winner among the labels of `between` at each label of `along`, and every change."""
     for what, dim in (("between", between), ("along", along)):
-        coordinate = context.coords.get(dim) if what == "between" else None  # as of what is offered
-        if dim not in context.dims and (coordinate is None or not coordinate.ndim):
+        is_label = what == "between" and isinstance(dim, str) and dim in context.coords  # as platform along offers
+        if dim not in context.dims and not (is_label and context.coords[dim].ndim):
             raise unknown_label(what, dim, context.dims)
     if between == along:
         msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"

@@ -814,3 +814,14 @@ def test_quality_does_not_depend_on_the_other_labels_of_the_cube():
     rows.append(OF_KITE | {"batch": 8, "throughput_compute_per_s": 400.0, "power_full_w": 5000.0})
     alone, among = (rc.join(of_kite(batch), rows).sel(batch=8) for batch in ([8], [1, 2, 4, 8, 16]))
     assert int(alone["quality"].max()) == int(among["quality"].max()) == QUALITY["power_unit_off"]
+
+
+@pytest.mark.parametrize("cut", ["whole", "label beside", "no label", "points"])
+def test_accuracies_of_rows_come_and_go_however_the_cube_names_its_network(cut):
+    cube = of_kite()
+    cubes = {"whole": cube, "label beside": cube.isel(topology=0), "no label": cube.isel(topology=0, drop=True),
+             "points": cube.stack(p=("topology", "batch")).reset_index("p")}  # fmt: skip
+    one = rc.join(cubes[cut], [OF_KITE | {"top1_percent": 80.0, "throughput_compute_per_s": 10.0}])
+    bare = [OF_KITE | {"throughput_compute_per_s": 20.0}]
+    assert float(one["top1"].max()) == 80.0
+    assert rc.diff(rc.join(one, bare), rc.join(cubes[cut], bare)).is_empty()

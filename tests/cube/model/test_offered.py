@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
 from roofcube.model import inputs as inputs_module
 from roofcube.model.offered import is_offered, product_bytes
 
@@ -214,3 +214,5 @@ def test_platforms_compete_along_offers_as_over_their_product(per):
     assert one["gainer"].values.tolist() == other["gainer"].values.tolist()
     with pytest.raises(InvalidDataError, match="of the groups themselves"):
         rc.crossover(rc.as_offered(cube), "measured_latency", per="offer")
+    with pytest.raises(UnknownLabelError, match="between"):
+        rc.crossover(cube, "measured_latency", between=["platform"])

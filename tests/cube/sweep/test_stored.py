@@ -9,7 +9,7 @@ import stored_cubes
 import stored_oracle as oracle
 import sweep_oracle
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import roofcube as rc
@@ -123,6 +123,7 @@ def assert_same_answer(stored: xr.Dataset, swept: xr.Dataset, told: str) -> None
 
 
 @given(seed=st.integers(0, 2**32))
+@example(seed=725018)  # all values are one, beside which f4 knows no quarter
 @settings(max_examples=6, deadline=None)
 def test_a_filled_cube_answers_as_the_sweep_of_its_model(seed):
     case = sweep_oracle.random_case(seed, most=400)
