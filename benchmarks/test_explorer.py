@@ -220,7 +220,8 @@ def test_many_users_at_once(browser, add_row, full):
             last = f"{3 + user} ms"
             page.evaluate(f"(given) => ({TYPED})(...given)", ["measured latency ≤", last])
             where = {"platform": platforms[user % len(platforms)], "measured_latency": (None, (3 + user) / 1e3)}
+            # an answer to what was asked before may still come, and shows its own limit
+            page.wait_for_function("(text) => field('measured latency ≤').value === text", arg=last)
             page.locator(".steps", has_text=f"→ {int(rc.count(cube, where=where)['count'])} left").wait_for()
-            assert page.evaluate("field('measured latency ≤').value") == last
         times = [drawn(page, TYPED, "measured latency ≤", "0.001 ms") for page in pages]
     add_wait(add_row, f"answer to one of {users} users after {seconds} s", float(np.median(times)) / 1e3, 0.25)
