@@ -323,22 +323,25 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             return self.source.selected_rows(view)
         return answer.rows.find(view.selected)[0]
 
-    def _show(self, page: Page, view: View, answer: Answer) -> None:
+    def _show(self, page: Page, view: View, answer: Answer, *, tab: bool = True) -> None:
         selected = self._selected(view, answer)
         page.push(view, answer, selected, self._history, len(selected))
-        _attempt(page, partial(page.push_tab, view, answer, selected))
+        if tab:
+            _attempt(page, partial(page.push_tab, view, answer, selected))
 
-    def _push(self, reader: Reader, view: View, number: int) -> None:
+    def _push(self, reader: Reader, view: View, number: int, *, tab: bool = True) -> None:
         if self.answer is not None and number == self._number:
             with reader.told() as page:
-                self._show(page, view, self.answer)
+                self._show(page, view, self.answer, tab=tab)
 
-    def _words(self, reader: Reader, view: View, number: int) -> None:
-        """Show what may follow the figures: the table, the open tab, reasons."""
+    def _words(self, reader: Reader, view: View, number: int, *, tab: bool = False) -> None:
+        """Show what may follow the figures: the table, what the open tab asks for, reasons."""
         if self.answer is None or number != self._number:
             return
         selected = self._selected(view, self.answer)
         with reader.told() as page:
+            if tab:
+                _attempt(page, partial(page.push_tab, view, self.answer, selected))
             page.table.push(view, self.answer, selected)
             self._show_extra(view, self._extra_of(view, None), page)
             if self.explanation is None:
@@ -391,11 +394,11 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         if reader.doc is not None:
             pn.state.on_session_destroyed(lambda _: self._close(reader))
         if self._is_quick or reader.doc is None:
-            # before the page leaves: it is part of what a browser gets first
+            # before the page leaves: it is part of what a browser gets first; the figure of the tab may follow
             view = self.view.copied()
             self.answer = self.source.ask(view)
-            self._push(reader, view, self._number)
-            reader.later(partial(self._words, reader, view, self._number), LATE_MS)
+            self._push(reader, view, self._number, tab=False)
+            reader.later(partial(self._words, reader, view, self._number, tab=True), LATE_MS)
         else:
             page.push_status("asking …", asking=True)
             reader.doc.add_next_tick_callback(self._ask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -98,8 +98,9 @@ def shown_labels(labels: list[Any], unit: str = "", digits: int = FEWEST_DIGITS)
     return inert_labels(texts) if any(isinstance(label, str) for label in labels) else texts
 
 
+@lru_cache(maxsize=50_000, typed=True)
 def quoted(label: Any) -> str:
-    """Write a label as a part of an id, in which ~ stands between labels."""
+    """Write a label as a part of an id, in which ~ stands between labels; rows share few labels, so each is kept."""
     return quote(label_text(label), safe=SAFE).replace("~", "%7E")
 
 
@@ -107,4 +108,5 @@ def worded(name: str, labels: list[Any], unit: str = "", digits: int = FEWEST_DI
     """Write labels with the word that makes numbers readable: batch 8, 50 %, peak 0.5 TOP/s."""
     texts = shown_labels(labels, unit, digits)
     plain = name == "pruning" or any(isinstance(label, str) for label in labels)
-    return texts if plain else [f"{spaced(name)} {text}" for text in texts]
+    word = spaced(name)
+    return texts if plain else [f"{word} {text}" for text in texts]

@@ -189,11 +189,22 @@ def _session(source: Source, make: Callable[[dict[str, Any]], Any], sessions: se
     location.param.watch(read, "search")
     explorer.view.param.watch(write, WRITTEN)
     write()
-    template = pn.Template((STATIC / "page.html").read_text("utf-8"), location=True)
+    template = _Template((STATIC / "page.html").read_text("utf-8"), location=True)
     template.add_variable("heading", f"{source.title} · roofcube explorer")
     for name, part in page.regions.items():
         template.add_panel(name, part)
     return template
+
+
+class _Template(pn.Template):  # type: ignore[misc]
+    """The page as Panel fills it, without what it does again for every part: collect all models, describe itself."""
+
+    def server_doc(self, doc: Any = None, title: str | None = None, location: Any = True) -> Any:
+        with doc.models.freeze():
+            return super().server_doc(doc, title, location)
+
+    def __repr__(self) -> str:
+        return "roofcube explorer"
 
 
 # what is refused ------------------------------------------------------------------------------------------------------

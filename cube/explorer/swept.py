@@ -197,16 +197,10 @@ class SweptSource:
             words = f"no {spaced(name)}" if name not in conditions else spaced(name)
             steps.append(Step(name, "in doubt" if name in self.hidden(view.kind) else words, left - now))
             left = now
-        doubtful = self._doubtful(sweep, so_far, view)
+        hidden = self.hidden(view.kind)
+        doubtful = left - int(sweep.count(where={**so_far, **hidden})["count"]) if hidden else 0
         counts, bars = self._counts(sweep, so_far), self._bars(sweep, view, so_far)
         return front, best, tuple(steps), left, doubtful, counts, bars
-
-    def _doubtful(self, sweep: Sweep, where: dict[str, Any], view: View) -> int:
-        hidden = self.hidden(view.kind)
-        if not hidden:
-            return 0
-        left, certain = (int(sweep.count(where=limits)["count"]) for limits in (where, {**where, **hidden}))
-        return left - certain
 
     def _counts(self, sweep: Sweep, where: dict[str, Any]) -> dict[str, Array]:
         """Count the points of each label that all other conditions leave."""

@@ -199,6 +199,23 @@ def test_a_figure_that_is_opened_later_is_dark_too(local_visit, address):
     assert local_visit.complaints == []
 
 
+# the canvas of the trade-off: whether anything light is left at its upper edge, and whether its middle is drawn
+EDGE = f"""(light) => {{ const view = Bokeh.index.find_one(({FIND})('explorer.trade_off')), canvas = view.canvas_view.primary.canvas;
+const pixels = [...canvas.getContext('2d').getImageData(0, 0, canvas.width, 1).data];
+const shades = pixels.filter((_, place) => place % 4 === 0 && pixels[place + 3] > 0);
+return shades.length > 0 && shades.every((one) => (one > 128) === light); }}"""
+
+
+def test_no_edge_stays_light_when_the_theme_changes(local_visit, address):
+    page = opened(local_visit, address)
+    page.wait_for_function(EDGE, arg=True)
+    page.get_by_text("◐").click()
+    page.wait_for_function(EDGE, arg=False)
+    page.get_by_text("◐").click()
+    page.wait_for_function(EDGE, arg=True)
+    assert local_visit.complaints == []
+
+
 FOCUS = "() => { let one = document.activeElement; while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement; return one.getAttribute('aria-label') ?? one.textContent }"
 
 

@@ -13,18 +13,39 @@
   const paint = () => {
     const [from, to] = (root.dataset.theme ? root.dataset.theme === "dark" : scheme.matches) ? [light, dark] : [dark, light]
     const models = window.Bokeh?.documents[0]?._all_models.values() ?? []
+    let changed = false
     for (const model of models) for (const [name, value] of Object.entries(model.attributes)) {
       if (!name.includes("color") || value === null) continue
       const wrapped = typeof value === "object" && typeof value.value === "string"
       const place = from.indexOf(wrapped ? value.value : value)
-      if (place >= 0) model.setv({[name]: wrapped ? {...value, value: to[place]} : to[place]}, {sync: false})
+      if (place < 0) continue
+      model.setv({[name]: wrapped ? {...value, value: to[place]} : to[place]}, {sync: false})
+      changed = true
+    }
+    return changed
+  }
+  // what is drawn next leaves half a pixel at two edges, where the colour of before would stay
+  const wipe = (node) => {
+    for (const one of node.querySelectorAll("*")) {
+      if (one.shadowRoot) wipe(one.shadowRoot)
+      if (one.tagName !== "CANVAS") continue
+      const context = one.getContext("2d")
+      context?.save()
+      context?.resetTransform()
+      context?.clearRect(0, 0, one.width, one.height)
+      context?.restore()
     }
   }
-  // a figure that is opened later brings models of its own
-  let painted = 0, waiting = 0
+  // a figure that is opened later brings models of its own, known when the patch is done, painted before they are drawn
+  let painted = 0, waiting = false
   const changed = () => {
-    if (waiting || Bokeh.documents[0]._all_models.size === painted) return
-    waiting = setTimeout(() => { waiting = 0; painted = Bokeh.documents[0]._all_models.size; paint() }, 20)
+    if (waiting) return
+    waiting = true
+    queueMicrotask(() => {
+      waiting = false
+      const size = Bokeh.documents[0]._all_models.size
+      if (size !== painted) { painted = size; paint() }
+    })
   }
   const begin = () => {
     if (!window.Bokeh?.documents[0]?._all_models.size) return setTimeout(begin, 30)
@@ -32,8 +53,9 @@
     Bokeh.documents[0].on_change(changed)
   }
   begin()
-  scheme.addEventListener("change", paint)
-  new MutationObserver(paint).observe(root, {attributeFilter: ["data-theme"]})
+  const repaint = () => { if (paint()) wipe(document) }
+  scheme.addEventListener("change", repaint)
+  new MutationObserver(repaint).observe(root, {attributeFilter: ["data-theme"]})
   // Panel pushes an entry at every change of the address; a drag and the address of the opening are one entry each
   const push = history.pushState.bind(history), replace = history.replaceState.bind(history)
   let last = performance.now() + 1500

@@ -71,14 +71,17 @@ class Page:
             "latency": pn.Column(self.within, sizing_mode="stretch_width", visible=False),
         }
 
-    def figure(self, tab: str) -> Any:
-        """Return what draws the figure of a tab, made when it is first opened: half of a page's models are here."""
-        if tab not in self.views:
-            made = Roofs(self.source) if tab == "roofline" else VIEWS[tab](self.source, self.receive)
-            self.views[tab] = made
-            self.figures.append(pn.pane.Bokeh(made.plot, sizing_mode="stretch_width"))
-            self.panes[tab].append(self.figures[-1])
-        return self.views[tab]
+    def draw(self, tab: str, *shown: Any) -> Any:
+        """Draw the figure of a tab, made when it is first opened: half of a page's models are here."""
+        if tab in self.views:
+            return self.views[tab].push(*shown)
+        made = Roofs(self.source) if tab == "roofline" else VIEWS[tab](self.source, self.receive)
+        told = made.push(*shown)
+        # what is drawn already is sent as a whole, not change by change
+        self.views[tab] = made
+        self.figures.append(pn.pane.Bokeh(made.plot, sizing_mode="stretch_width"))
+        self.panes[tab].append(self.figures[-1])
+        return told
 
     @property
     def regions(self) -> dict[str, Any]:
@@ -109,9 +112,9 @@ class Page:
     def push_tab(self, view: View, answer: Answer, selected: Array) -> None:
         """Show an answer in the open tab, where it needs no question of its own."""
         if view.tab == "parallel":
-            self.figure("parallel").push(view, answer, selected)
+            self.draw("parallel", view, answer, selected)
         elif view.tab == "roofline":
-            note = self.figure("roofline").push(view, answer)
+            note = self.draw("roofline", view, answer)
             self.roof_note.show({"parts": [{"kind": "text", "text": note}]})
 
     def push_bar(
@@ -273,7 +276,7 @@ class Page:
 
     def push_grid(self, view: View, grid: Grid) -> None:
         """Show the heatmap."""
-        self.figure("heatmap").push(view, grid)
+        self.draw("heatmap", view, grid)
 
     def push_latency(self, view: View, within: AtLatency | None, baseline: float | None) -> None:
         """Show what is reached within each latency."""
