@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Hashable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -247,7 +248,7 @@ def _why_not(value: object, label: object) -> str:
 def check_choice(what: str, value: object, choices: Iterable[object]) -> None:
     """Raise unless `value` is one of a closed list of choices."""
     known = list(choices)
-    if value not in known:
+    if not isinstance(value, Hashable) or value not in known:  # an array is compared cell by cell
         listed = ", ".join(repr(choice) for choice in known)
         msg = f"`{what}`: expected one of {listed}, got {value!r}{suggestion(value, known)}"
         raise InvalidDataError(msg)

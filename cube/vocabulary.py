@@ -40,6 +40,7 @@ __all__ = [
     "NETWORK_DIMS",
     "NETWORK_FACTS",
     "OFFER",
+    "PHASE_DIMS",
     "PRECISIONS",
     "QUALITY",
     "QUANTITIES_OF",
@@ -66,6 +67,7 @@ DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 HARDWARE_DIMS = ("platform", "mode", "precision")
 NETWORK_DIMS = ("topology", "pruning")
 CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
+PHASE_DIMS = ("phase", "context")  # along which a transformer needs other figures
 # coordinates that describe the labels of a dim, and are none where a cube was cut to one of them
 DESCRIBING = ("task", "device_class", "family", "dataflow", "architecture", "counts_source", "mode_rank")
 # what is a fact of the hardware alone, whatever runs, and of the network alone, whatever it runs on

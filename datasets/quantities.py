@@ -172,6 +172,8 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
         )
         if parts is not None and unit in ("B", "B/s") and SMALL_B.fullmatch(parts[2]):
             msg += "; b may be a bit or a byte, say bit or B"
+        elif parts is not None and (near := spelling_in(unit, parts[2])):
+            msg += f"; did you mean {parts[1]} {near}?"
         if name == "peak_compute" and is_sparse(value):
             msg += f"; {SPARSE_PEAK}"
         raise InvalidDataError(msg)

@@ -143,6 +143,9 @@ def _check_cubes(cubes: Sequence[Any]) -> None:
             if dim in cube.coords and not cube.indexes[dim].is_unique:
                 msg = f"`merge`: cube {number} has equal labels in {dim}; rename one of them"
                 raise InvalidDataError(msg)
+            if dim in cube.coords and cube[dim].dtype.kind == "O" and bool(cube[dim].isnull().any()):
+                msg = f"`merge`: cube {number} has a label missing in {dim}; give it a name, or leave it out"
+                raise InvalidDataError(msg)
 
 
 def _check_scalars(cubes: Sequence[xr.Dataset]) -> None:

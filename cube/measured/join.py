@@ -30,7 +30,7 @@ from roofcube.model.hardware import check_units
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.options import check_fits
-from roofcube.vocabulary import DIMS, LAB, OFFER, THREADED, attributes
+from roofcube.vocabulary import DIMS, LAB, OFFER, PHASE_DIMS, THREADED, attributes
 from roofcube.wording import AS_GIVEN, counted, noun_of
 
 if TYPE_CHECKING:
@@ -219,7 +219,8 @@ def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, nam
 def _check_said(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> None:
     """Ask what a cube without a label is of, where rows of several would be averaged into one cell."""
     found = table.filter(pl.Series(where.mask))
-    for dim in DIMS if where.dims else ():
+    phases = PHASE_DIMS if "tokens" in cube else ()  # elsewhere such columns mean something else
+    for dim in (*DIMS, *phases) if where.dims else ():
         column = column_of(dim)
         if dim == OFFER or dim in cube.coords or dim in cube.dims or column not in found.columns:
             continue

@@ -13,6 +13,7 @@ from roofcube.datasets.networks import VECTOR_KINDS
 from roofcube.datasets.schema import OwnAccuracy
 from roofcube.errors import InvalidDataError
 from roofcube.labels import axis, labelled
+from roofcube.vocabulary import PHASE_DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,6 @@ __all__ = ["OwnNetworks", "own_networks", "own_tasks", "with_experts_read", "wit
 EMBEDDED = "the embedded tables"
 UNSAID = "custom"
 KEY = ("topology", "pruning_percent")
-PHASE_DIMS = ("phase", "context")
 OF_THE_MODEL = ("params", "active_params", "expert_share")
 BY_PHASE = ("ops", "params", "active_params", "expert_share", "tokens", "activations", "activation_memory", "state")
 TOTALS = ("activations", "activation_memory", "state", "vector_ops", "vector_elements")

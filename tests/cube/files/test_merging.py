@@ -164,6 +164,7 @@ PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
             r"0.1 of p is float64 in one cube and rounded to float32 in another.*astype\('float32'\)",
         ),
         ([PART.drop_vars("p"), xr.concat([PART, PART], "p").drop_vars("p")], "the dim p has no labels in every cube"),
+        ([PART.assign_coords(p=np.array([None])), PART], "cube 1 has a label missing in p"),
         ([xr.concat([PART, PART], "p")], "cube 1 has equal labels in p"),
     ],
 )

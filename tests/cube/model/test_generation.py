@@ -156,3 +156,13 @@ def test_a_cube_says_that_a_seeing_model_is_counted_by_its_text_alone(tmp_path):
     assert float(cubes[0].params.squeeze()) == float(cubes[1].params.squeeze())
     again = rc.load(rc.save(rc.merge(*cubes), tmp_path / "both.nc"))
     assert again.attrs["left_out"] == said
+
+
+def test_a_cube_cut_to_a_context_without_its_label_asks_where_rows_are_of_several():
+    net = rc.read_network(LLAMA, name="llama", phase="decode", context=[128, 512])
+    cube = rc.predict(rc.inputs("generate", platforms=[CHIP], topologies=net, batch=1), assumptions=rc.SERVING)
+    labels = {"topology": "llama", "platform": "Chip", "precision": "FP16", "pruning_percent": 100.0, "batch": 1}
+    rows = pl.DataFrame(labels | {"context": [128, 512], "throughput_compute_per_s": [90.0, 80.0]})
+    with pytest.raises(InvalidDataError, match=r"expected it to say its context, .* of several \(128, 512\)"):
+        rc.join(cube.isel(context=0, drop=True), rows)
+    assert float(rc.join(cube.isel(context=0), rows).measured_throughput.max()) == 90

@@ -87,6 +87,7 @@ def test_numbers_carry_units_and_sources():
         ),
         ("1 kOP/s", r"expected at least 1e\+06 op/s, got '1 kOP/s'; check number and unit: no hardware has as little"),
         ("40 furlongs", "expected a number in op/s or one with its unit, got '40 furlongs'"),
+        ("1.5 tops", "got '1.5 tops'; write it like .40 TOP/s.; did you mean 1.5 TOPS"),
     ],
 )
 def test_what_no_hardware_has_is_refused(peak, message):
