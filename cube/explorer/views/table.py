@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,13 @@ class Table:
         self.choices = Choices(self._received)
         self.listings: list[list[str]] = [[]]  # ids: those that the browser shows, and what was sent since
         self.number = 0  # of the last of them
-        self.widget = pn.widgets.Tabulator(
+        # the widget comes with its first rows: a browser that is still building it draws no rows sent meanwhile
+        self.panel = pn.Column(self.choices, sizing_mode="stretch_width")
+
+    @cached_property
+    def widget(self) -> Any:
+        """The table itself: made with its first rows, for the first of a process takes a sixth of a second."""
+        widget = pn.widgets.Tabulator(
             pd.DataFrame({"c0": []}),
             show_index=False,
             disabled=True,
@@ -51,9 +58,8 @@ class Table:
             stylesheets=[(STATIC / "table.css").read_text("utf-8")],
             name="explorer.table",
         )
-        self.widget.on_click(self._clicked)
-        # the widget comes with its first rows: a browser that is still building it draws no rows sent meanwhile
-        self.panel = pn.Column(self.choices, sizing_mode="stretch_width")
+        widget.on_click(self._clicked)
+        return widget
 
     def _received(self, message: dict[str, Any]) -> None:
         """Note that the browser shows a listing; what else a reader does goes on."""
