@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -553,6 +554,7 @@ def _is_number(label: Any) -> bool:
     return isinstance(label, int | float | np.number) and not isinstance(label, bool | np.timedelta64)
 
 
+@lru_cache(maxsize=20_000)
 def _number_text(number: Any, unit: str, digits: int) -> str:
     whole = isinstance(number, int | np.integer) or (abs(number) < WHOLE and number == int(number))
     return str(int(number)) if whole and not unit else in_shown_unit(float(number), unit, digits)
