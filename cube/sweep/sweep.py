@@ -12,7 +12,6 @@ from roofcube.errors import InvalidDataError, check_choice, check_kind, unknown_
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.assumptions import PUBLISHED, Assumptions
-from roofcube.model.made import LEVEL
 from roofcube.notebook import html_table
 from roofcube.options import thread_count
 from roofcube.sweep import plans, zarr_store
@@ -93,8 +92,7 @@ class Sweep:
         self.dtype = dtype
         self.client = client
         self.strategy = strategy
-        self._context = partial(
-            ModelContext,
+        self.context = ModelContext(
             inputs,
             assumptions,
             dims=dims,
@@ -102,7 +100,6 @@ class Sweep:
             make_engine=partial(_engine, client, strategy),
             tuning=tuning,
         )
-        self.context = self._context()
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
@@ -561,9 +558,7 @@ class Sweep:
         >>> lazy.predicted_throughput.shape == tuple(sweep.sizes.values())
         True
         """
-        if isinstance(self.assumptions, Assumptions):
-            return zarr_store.to_zarr(self.context, path)
-        return zarr_store.to_zarr(self._context(level=LEVEL), path)  # as `predict` gives it, with intervals
+        return zarr_store.to_zarr(self.context, path)
 
     def plan(self) -> Any:
         """Return what a reduction over all results would take, before anything runs.

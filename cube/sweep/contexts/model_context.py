@@ -19,7 +19,7 @@ from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.graph import LAYER, build_model
-from roofcube.model.made import without_results
+from roofcube.model.made import LEVEL, without_results
 from roofcube.sweep.answers.points import empty_value
 from roofcube.sweep.contexts.context import Context, ordered_dims
 from roofcube.sweep.contexts.exact import EXACT, compared_as_stored, ranked
@@ -101,8 +101,6 @@ class ModelContext(Context):
         Gives the engine that answers.
     tuning : Tuning
         Thresholds that questions carry along.
-    level : float, optional
-        With a calibration: adds the ends of intervals that hold this share, and whether it extrapolates.
     """
 
     def __init__(
@@ -114,11 +112,10 @@ class ModelContext(Context):
         dtype: str = "f4",
         make_engine: Callable[[], Engine],
         tuning: Tuning = TUNING,
-        level: float | None = None,
     ) -> None:
         inputs = self.inputs = without_results(inputs)
         self.assumptions = assumptions
-        self.model = build_model(inputs, assumptions, level=level)
+        self.model = build_model(inputs, assumptions, level=LEVEL)  # as `predict` has it: a calibration with intervals
         self.dims = ordered_dims(self.model.dim_order, dims)
         self.sizes = {dim: self.model.sizes[dim] for dim in self.dims}
         self.coords = {

@@ -373,3 +373,17 @@ def test_a_place_that_a_dim_without_labels_lacks_is_told():
     sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2").assign(price=("shop", [1.0, 2.0])))
     with pytest.raises(InvalidDataError, match="`sel`: expected labels of shop"):
         sweep.sel(shop=99)
+
+
+def test_winners_of_a_calibration_come_with_their_interval():
+    calibration = rc.calibrate(rc.datasets.load_measurements("mnist"))
+    inputs = rc.inputs("mnist")
+    sweep, cube = rc.Sweep(inputs, assumptions=calibration, dtype="f8"), rc.predict(inputs, assumptions=calibration)
+    for answer, stored in (
+        (sweep.best("predicted_throughput"), rc.best(cube, "predicted_throughput")),
+        (sweep.top(3, "predicted_throughput"), rc.top(cube, 3, "predicted_throughput")),
+    ):
+        for name in ("predicted_throughput_low", "predicted_throughput_high", "extrapolates"):
+            np.testing.assert_array_equal(answer[name].values, stored[name].values)
+    sure = {"predicted_throughput_low": (100, None)}
+    assert sweep.count(where=sure)["count"] == rc.count(cube, where=sure)["count"]
