@@ -87,7 +87,8 @@ def power(cube: xr.Dataset) -> Any:
         parts.append(bars(data, 0.0, name, height, name=f"power.{part}", tooltip=tooltip, **dress))
     parts.append(_whiskers(data, "power"))
     x = linear_axis("power (W)", data["end"], tables.value_text(table[main], "W"), rows.width())
-    notes = [f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}", few]
+    over = "mean over batches; the line spans the lowest to the highest batch; " if "batch" in cube[main].dims else ""
+    notes = [f"{over}{style.HOLLOW}", few]
     key = swatches({words: colour for _, colour, words in looks.values()})
     return row_plane(parts, rows, name="power", x=x, title=title, notes=notes, key=key)
 
@@ -198,7 +199,8 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     how, load = tables.how_text(kind, scope, cube), ", power under load" if kind == "measured" else ""
     label = f"{words} ({unit}, log scale, bars start at {short(floor)})"
     x = log_axis(label, table["high"], floor, tables.value_text(table[name], unit), rows.width())
-    notes = [f"{how}{load}; mean over batches, line = all batches; {style.HOLLOW}", few]
+    over = "mean over batches, line = all batches; " if "batch" in cube[name].dims else ""
+    notes = [f"{how}{load}; {over}{style.HOLLOW}", few]
     return row_plane([bar, _whiskers(data, figure)], rows, name=figure, x=x, title=title, notes=notes)
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice, unknown_label
-from roofcube.inert import GIVEN, with_inert_labels
+from roofcube.inert import GIVEN, inert_label, with_inert_labels
 from roofcube.labels import dims_in_order, flat_column, is_judged, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
@@ -98,6 +98,9 @@ LABELS_OF = {
 
 MEASURED = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
 
+MOST_LAID_OUT = 200_000  # points of a sweep; of more, a point of each configuration is drawn
+BEST_OF = "best_of"  # attribute: which point that is, in words
+
 TOKENS = ("tokens", "ops")  # by which a cube says whether its rates are of tokens
 
 # quantity → variable
@@ -112,7 +115,7 @@ PREDICTED = {
 def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any = None) -> xr.Dataset:
     """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere.
 
-    A Sweep is asked for them: inputs as they are, results at their best of each configuration. With the table that was
+    A Sweep is asked for them, of many points at the best of each configuration. With the table that was
     joined the cube also gets `source_row`.
     """
     names, cube = list(names), _with_source_rows(cube, measurements)
@@ -144,23 +147,31 @@ def has_value(cube: Any, name: str) -> bool:
 
 
 def asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Dataset:
-    """Let a sweep answer for variables, without ever holding all its points."""
+    """Lay out a sweep of few points; let a larger one answer, without ever holding all its points.
+
+    All that is drawn of a configuration is of one point: where the first of the variables is best.
+    """
+    if sweep.size <= MOST_LAID_OUT:
+        return sweep.compute()
     tables = sweep.model.tables
     given = [name for name in (*names, *TOKENS) if name in tables]
     parts = {name: tables[name].assign_attrs(sweep.context.attributes(name)) for name in given}
-    for name in names:
-        if name not in parts and name in sweep.model.outputs:
-            if sense_of(name, sweep.context.attributes(name)) is None:
-                msg = (
-                    f"`{name}`: the figure {figure} needs the best value of each configuration and of this variable "
-                    "none is better; draw it from a cube of predict(inputs), or count it with histogram"
-                )
-                raise InvalidDataError(msg)
-            answer = sweep.best(name, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
-            parts[name] = answer[name].drop_vars([one for one in answer.coords if one not in answer.dims])
+    computed = [name for name in names if name not in parts and name in sweep.model.outputs]
+    attrs = dict(sweep.context.attrs)
+    if computed:
+        first = computed[0]
+        if sense_of(first, sweep.context.attributes(first)) is None:
+            msg = (
+                f"`{first}`: the figure {figure} needs the best value of each configuration and of this variable "
+                "none is better; draw it from a cube of predict(inputs), or count it with histogram"
+            )
+            raise InvalidDataError(msg)
+        answer = sweep.best(first, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
+        parts |= {name: answer[name].drop_vars(set(answer.coords) - set(answer.dims)) for name in computed}
+        attrs[BEST_OF] = f", each configuration where its {inert_label(first.replace('_', ' '))} is best"
     beside = (*DIMS, "device_class", "family", *sweep.dims)
     coords = {name: coordinate for name, coordinate in sweep.model.coords.items() if name in beside}
-    return xr.Dataset(parts, attrs=sweep.context.attrs).assign_coords(coords) if parts else xr.Dataset(coords=coords)
+    return xr.Dataset(parts, attrs=attrs).assign_coords(coords) if parts else xr.Dataset(coords=coords)
 
 
 def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], str]:
@@ -391,7 +402,8 @@ def model_text(cube: xr.Dataset) -> str:
 
 def plain_model(cube: xr.Dataset) -> str:
     """Return the same for a note, where nothing is markup."""
-    return f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts"
+    model, counts = (cube.attrs.get(name, "given") for name in ("assumptions", "counts"))
+    return f"{model} model, {counts} op counts{cube.attrs.get(BEST_OF, '')}"
 
 
 # flags ----------------------------------------------------------------------------------------------------------------

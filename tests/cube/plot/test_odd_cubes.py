@@ -387,7 +387,31 @@ def test_flags_of_a_sweep_have_no_best():
     with pytest.raises(
         InvalidDataError, match=r"`bound`: the figure heatmap .* draw it from a cube of predict\(inputs\)"
     ):
-        rc.plot.heatmap(rc.Sweep(rc.inputs("mnist")), variable="bound")
+        rc.plot.heatmap(rc.Sweep(rc.inputs("mnist", platforms=MANY)), variable="bound")
+
+
+MANY = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e13, 40), memory_bandwidth=np.geomspace(1e9, 1e11, 40), power=5)
+
+
+def test_what_is_drawn_of_a_sweep_is_of_one_point():
+    inputs = rc.inputs("mnist", platforms="TX2", precision="FP16", pruning=100, batch=[1, 64])
+    drawn = [
+        source(rc.plot.latency_throughput(space), "latency_throughput.points")
+        for space in (rc.predict(inputs, assumptions=rc.BOUND), rc.Sweep(inputs, assumptions=rc.BOUND, dtype="f8"))
+    ]
+    for name in ("x", "y", "configuration"):
+        assert list(drawn[0][name]) == list(drawn[1][name])
+    # of more points than are laid out, that of each configuration where the first variable is best
+    sweep = rc.Sweep(rc.inputs("mnist", platforms=MANY), assumptions=rc.BOUND)
+    figure = rc.plot.latency_throughput(sweep)
+    mark = source(figure, "latency_throughput.points")
+    per = [dim for dim in sweep.dims if dim in ("platform", "mode", "topology", "pruning", "precision")]
+    best = sweep.best("predicted_throughput", per=per)
+    pairs = zip(best["predicted_latency"].values.ravel(), best["predicted_throughput"].values.ravel(), strict=True)
+    assert {(round(x, 6), round(y, 2)) for x, y in zip(mark["x"], mark["y"], strict=True)} <= {
+        (round(1e3 * float(x), 6), round(float(y), 2)) for x, y in pairs
+    }
+    assert any("each configuration where its predicted" in text for text in texts(figure))
 
 
 def test_an_accuracy_that_is_not_given_is_told_so(whole):
