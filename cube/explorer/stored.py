@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.datasets.quantities import factor_of
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import EXPLORED, LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
 from roofcube.explorer.categories import Category, label_text, spaced
@@ -354,7 +355,8 @@ class StoredSource:
         if not latency or not dim:
             return None
         inside = self.ask(_without_limit(view, latency), stop).inside
-        values, seconds, codes = rows.column(view.objective), rows.column(latency), rows.codes(dim)
+        in_seconds = factor_of("s", self.unit(latency)) or 1.0
+        values, seconds, codes = rows.column(view.objective), in_seconds * rows.column(latency), rows.codes(dim)
         largest = self.sense(view.objective) == "max"
         cells = np.full((len(rows.categories[dim].labels), len(LATENCIES)), np.nan)
         for number, limit in enumerate(LATENCIES):

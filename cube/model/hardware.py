@@ -13,7 +13,7 @@ from roofcube.datasets.quantities import QUANTITIES, check_numbers, factor_of, n
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.vocabulary import FORMATS, VARIABLES, attributes
 
-__all__ = ["check_hardware", "hypothetical"]
+__all__ = ["check_hardware", "check_units", "hypothetical", "in_known_units"]
 
 Quantity = Any  # number, text with a unit, sequence of them, mapping of value and source, or DataArray
 
@@ -172,17 +172,46 @@ def check_units(cube: xr.Dataset) -> None:
     >>> from roofcube.model.hardware import check_units
     >>> check_units(rc.benchmark("mnist"))
     """
+    for name, factor in _factors(cube).items():
+        units = VARIABLES[name].units
+        msg = (
+            f"`{name}`: expected {units}, got {cube[name].attrs['units']!r}; convert it: (cube[{name!r}] * {factor:g})"
+            f".assign_attrs(units={units!r})"
+        )
+        raise InvalidDataError(msg)
+
+
+def in_known_units(cube: xr.Dataset) -> xr.Dataset:
+    """Bring known variables that say another unit into their own, for who draws or tells them.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from roofcube.model.hardware import in_known_units
+    >>> power = in_known_units(xr.Dataset({"power_full": ((), 5000.0, {"units": "mW"})}))["power_full"]
+    >>> float(power), power.attrs
+    (5.0, {'units': 'W'})
+    """
+    converted = {}
+    for name, factor in _factors(cube).items():
+        if name in cube.data_vars:
+            # a thousandth is no binary number: 5 ms / 1000 are 0.005 s to the last bit
+            values = cube[name] * factor if factor >= 1 else cube[name] / float(f"{1 / factor:.12g}")
+            converted[name] = values.assign_attrs({**cube[name].attrs, "units": VARIABLES[name].units})
+    return cube.assign(converted)
+
+
+def _factors(cube: xr.Dataset) -> dict[str, float]:
+    """Return the factors of known variables that say another unit than their own."""
+    factors: dict[str, float] = {}
     for name, variable in cube.variables.items():
         known, said = VARIABLES.get(str(name)), variable.attrs.get("units")
         if known is None or not isinstance(said, str) or said in (known.units, "1", ""):
             continue
         factor = _factor(said) if known.units == "1" else factor_of(known.units, said)
         if factor is not None and factor != 1.0:
-            msg = (
-                f"`{name}`: expected {known.units}, got {said!r}; convert it: (cube[{name!r}] * {factor:g})"
-                f".assign_attrs(units={known.units!r})"
-            )
-            raise InvalidDataError(msg)
+            factors[str(name)] = factor
+    return factors
 
 
 def _factor(text: str) -> float | None:

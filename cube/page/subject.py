@@ -17,6 +17,7 @@ from roofcube.labels import is_judged, locate, whole_flags
 from roofcube.measured.join import benchmark, holds, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
+from roofcube.model.hardware import in_known_units
 from roofcube.model.offered import as_product, is_offered
 from roofcube.options import check_fits
 from roofcube.page.selection import Selection, selection_of
@@ -131,6 +132,7 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     source = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     check_kind("cube", source, xr.Dataset, do="pass the name of a task, or a cube of `roofcube.predict` or `join`")
     check_fits("report", PASSES * source.nbytes)
+    source = in_known_units(source)
     task = source.attrs.get("task")
     every = _embedded_rows(source, task)
     rows = None if every is None else every.filter(pl.Series(locate(source, every).mask))

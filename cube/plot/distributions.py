@@ -258,8 +258,8 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     Parameters
     ----------
     cube : Dataset or Sweep
-        A front (dim `point`) too; of a Sweep of very many points, one of each configuration. Above 1,500 cells the best by each
-        variable and every n-th other.
+        A front (dim `point`) too; of a Sweep of very many points, one of each configuration. Above 1,500 cells the best
+        by each variable and every n-th other.
     *names : str
         Dims and variables, left to right; default: the dims that differ, then throughput, latency, accuracy and energy
         as far as they are known.

@@ -14,6 +14,7 @@ from roofcube.errors import InvalidDataError, MissingInputError, check_choice, u
 from roofcube.inert import GIVEN, inert_label, with_inert_labels
 from roofcube.labels import dims_in_order, flat_column, is_judged, locate
 from roofcube.measured.rows import measurement_rows
+from roofcube.model.hardware import in_known_units
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.sweep.trust import impossible_bits
@@ -124,7 +125,7 @@ def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any =
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
-    cube = as_product(cube)
+    cube = in_known_units(as_product(cube))
     for name in names:
         where = "join(cube, measurements)" if name.startswith(MEASURED) else "predict(inputs)"
         if name not in cube.variables and name not in VARIABLES:

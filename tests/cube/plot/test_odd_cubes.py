@@ -730,3 +730,23 @@ def test_a_cube_that_holds_no_model_says_so():
     for draw in (rc.plot.power, rc.plot.peaks, rc.plot.requirements, rc.plot.parallel):
         with pytest.raises(MissingInputError, match="none along 'assumptions'"):
             draw(cube)
+
+
+def test_figures_and_pages_read_units_that_are_not_their_own(tmp_path):
+    given = {"measured_throughput": ([10.0, 20.0], "1/s"), "measured_latency": ([5.0, 7.0], "us")}
+    given |= {"power_full": ([5000.0, 7000.0], "mW")}
+    cube = xr.Dataset(
+        {name: ("platform", values, {"units": unit}) for name, (values, unit) in given.items()},
+        coords={"platform": ["A", "B"]},
+    )
+    titles = [rendered(getattr(rc.plot, name)(cube)).title.text for name in ("power", "energy", "latency_throughput")]
+    assert titles[0] == "Under load: 5 W (A) to 7 W (B)"
+    assert titles[1] == "Energy per input: 350 mJ (B) to 500 mJ (A)"
+    assert titles[2].endswith("shortest latency 5 µs (A)")
+    page = rc.report(cube, tmp_path / "units.html").read_text("utf-8")
+    assert "500 mJ" in page
+    assert "500 J" not in page
+    slow = cube.assign(measured_latency=("platform", [5.0, 80.0], {"units": "ms"}))
+    explorer = rc.explore(slow)
+    within = explorer.source.at_latency(explorer.view.copied()).values
+    np.testing.assert_array_equal(np.isfinite(within).sum(axis=1), [5, 1])
