@@ -47,6 +47,7 @@ __all__ = [
     "own_dims",
     "own_labels",
     "rows_of",
+    "spelt_as_in",
     "whole_flags",
 ]
 
@@ -323,6 +324,22 @@ def named_as_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> pl.Da
             raise InvalidDataError(msg)
         names[heads[0]] = dim
     return table.rename(names)
+
+
+def spelt_as_in(cube: xr.Dataset, table: pl.DataFrame) -> pl.DataFrame:
+    """Spell the labels of rows as the cube does, or else by their canonical names: rows of one cell are alike then."""
+    for dim in (*CONFIGURATION, *own_dims(cube, table)):
+        column = column_of(dim)
+        if column not in table.columns or str(table.schema[column]) != "String":
+            continue
+        labels = np.ravel(cube[dim].values).tolist() if dim in cube.coords else []
+        own = [label for label in labels if isinstance(label, str)]
+        # as in `locate`: of several spellings of one name the first, but each label is itself
+        spelt = {canonical(column, label): label for label in reversed(own)} | {label: label for label in own}
+        names = {label: canonical(column, label) for label in table[column].drop_nulls().unique().to_list()}
+        names = {label: spelt.get(label, spelt.get(name, name)) for label, name in names.items()}
+        table = table.with_columns(table[column].replace(names))
+    return table
 
 
 def _check_without_unit(dim: str, unit: str, columns: Iterable[str]) -> None:

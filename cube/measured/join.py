@@ -21,6 +21,7 @@ from roofcube.labels import (
     locate,
     named_as_dims,
     own_dims,
+    spelt_as_in,
 )
 from roofcube.measured.accuracy import with_measured_accuracy, without_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
@@ -218,7 +219,7 @@ def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, nam
 
 def _check_said(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> None:
     """Ask what a cube without a label is of, where rows of several would be averaged into one cell."""
-    found = table.filter(pl.Series(where.mask))
+    found = spelt_as_in(cube, table.filter(pl.Series(where.mask)))
     phases = PHASE_DIMS if "tokens" in cube else ()  # elsewhere such columns mean something else
     for dim in (*DIMS, *phases) if where.dims else ():
         column = column_of(dim)
@@ -322,7 +323,8 @@ def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowL
     joined = cube.assign({name: cells.labelled(name, values) for name, values in arrays.items()})
     threaded = found.filter(pl.col("batch_kind") == "threads") if "batch_kind" in found.columns else found.clear()
     if threaded.height and "platform" in joined.coords:
-        joined["platform"].attrs[THREADED] = threaded["platform"].unique(maintain_order=True).to_list()
+        platforms = spelt_as_in(cube, threaded)["platform"]
+        joined["platform"].attrs[THREADED] = platforms.unique(maintain_order=True).to_list()
     return joined.assign(_ratios(joined))
 
 

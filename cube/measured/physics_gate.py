@@ -11,7 +11,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_kind
-from roofcube.labels import KEY_COLUMNS, check_labelled, labelled, locate, named_as_dims, own_dims, rows_of
+from roofcube.labels import KEY_COLUMNS, check_labelled, labelled, locate, named_as_dims, own_dims, rows_of, spelt_as_in
 from roofcube.measured.findings import FINDING_COLUMNS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
 from roofcube.measured.named import inputs_named
@@ -78,13 +78,13 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     rows = measurement_rows(measurements)
     space = _space(inputs, rows)
     check_labelled(space, rows)
-    rows = named_as_dims(space, rows)
+    rows = spelt_as_in(space, named_as_dims(space, rows))
     own = own_dims(space, rows)
     table = _with_references(_with_all_columns(rows, own), space, (*CONFIGURATION, *own))
     parts = _broken(table, rules_for(table, keys=(*KEY_COLUMNS[:-1], *own, KEY_COLUMNS[-1])))
     parts += [*label_findings(table, space), missing_values(table, rows.columns)]
     if traces is not None:
-        parts += trace_findings(table, trace_rows(traces))
+        parts += trace_findings(table, spelt_as_in(space, trace_rows(traces)))
     findings = (
         pl.concat([part.select(list(FINDING_COLUMNS)).cast(FINDING_COLUMNS) for part in parts])  # type: ignore[arg-type]
         if parts

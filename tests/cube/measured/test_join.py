@@ -689,6 +689,13 @@ def test_batches_and_threads_are_not_averaged():
     assert int(rc.join(cube, rows.with_columns(batch=pl.Series([1, 4]))).n_rows.sum()) == 2
 
 
+def test_a_platform_in_another_spelling_is_that_of_the_cube():
+    rows = runs_of_mlp(platform=["NCS2", "NCS"], batch_kind="threads")
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 2]))
+    assert rc.join(cube, rows).platform.attrs["batch_is_threads"] == ["NCS2"]
+    assert int(rc.join(cube.isel(platform=0, drop=True), rows).n_rows.sum()) == 2
+
+
 def test_a_dim_cut_to_one_label_takes_its_rows_alone():
     cube = serving_cube().sel(context=128, phase="decode")
     joined = rc.join(cube, serving_rows(task="generate", device_class="as they say"))

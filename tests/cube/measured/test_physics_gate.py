@@ -234,6 +234,30 @@ def test_a_row_that_is_there_twice_is_a_finding():
     assert of("duplicate_row").height == 0
 
 
+MLP = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": 100.0, "batch": 1}
+
+
+def test_labels_in_other_spellings_are_one_configuration_as_in_a_file():
+    rows = [MLP | {"throughput_compute_per_s": 90.0}]
+    rows.append(MLP | {"platform": "NCS", "precision": "fp16", "throughput_compute_per_s": 300.0})
+    found = rc.check(rows)
+    assert found.select("row", "rule").rows() == [
+        (row, r) for row in (0, 1) for r in ("duplicate_key", "repeats_disagree")
+    ]
+    assert found.drop("source_row").equals(rc.check(rc.read_measurements(rows)).drop("source_row"))
+    assert (
+        of("power_is_maximum", rc.check([POWERED | {"platform": "NCS"}], traces=trace(power_w=[1.0, 2.0]))).height == 1
+    )
+
+
+def test_labels_of_ones_own_stay_apart_from_those_that_they_are_spellings_of():
+    own = rc.read_network({"topology": ["x"], "gmacs": [4.1], "mparams": [25.6]}, task="imagenet", name="resnet50")
+    space = rc.inputs("imagenet", platforms="NCS2", topologies=["ResNet-50", own], precision="FP16")
+    names = ("resnet50", "ResNet-50", "RN50")
+    rows = [MLP | {"topology": name, "throughput_compute_per_s": 1.0} for name in names]
+    assert of("duplicate_key", rc.check(rows, inputs=space))["row"].to_list() == [1, 2]
+
+
 def test_own_platforms_are_judged_by_what_they_offer():
     mine = {
         "platform": "Mine",
