@@ -80,8 +80,10 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     check_labelled(space, rows)
     rows = spelt_as_in(space, named_as_dims(space, rows))
     own = own_dims(space, rows)
+    *labels, batch = (*KEY_COLUMNS[:-1], *own, KEY_COLUMNS[-1])
     table = _with_references(_with_all_columns(rows, own), space, (*CONFIGURATION, *own))
-    parts = _broken(table, rules_for(table, keys=(*KEY_COLUMNS[:-1], *own, KEY_COLUMNS[-1])))
+    table = table.with_columns(_batch_kind((*labels, batch)))
+    parts = _broken(table, rules_for(table, keys=(*labels, "batch_kind", batch)))
     parts += [*label_findings(table, space), missing_values(table, rows.columns)]
     if traces is not None:
         parts += trace_findings(table, spelt_as_in(space, trace_rows(traces)))
@@ -149,7 +151,13 @@ def _with_references(table: pl.DataFrame, space: xr.Dataset, dims: Sequence[str]
     executed = _executed_precisions(np.concatenate([one["executed_precision"] for one in blocks]), where.mask, number)
     table = table.with_columns(*columns, executed, unknown=pl.Series(where.reasons, dtype=pl.String))
     table = table.join(structure, on="platform", how="left", maintain_order="left")
-    return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
+    return table.with_columns(pl.col("source_row").fill_null(""))
+
+
+def _batch_kind(keys: Sequence[str]) -> pl.Expr:
+    """Return whether the batch of each row is one or threads; a row that does not say it is of its sisters' kind."""
+    said = pl.col("batch_kind")
+    return pl.coalesce(said, said.max().over(keys), said.max().over(keys[:-1]), pl.lit(""))
 
 
 def _starts(rows: int) -> range:

@@ -12,6 +12,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.errors import InvalidDataError
 from roofcube.measured import physics_gate
+from roofcube.measured.rows import THROUGHPUT
 
 ROWS = rc.datasets.load_measurements()
 TRACES = rc.datasets.load_power_traces()
@@ -438,6 +439,27 @@ def test_threads_given_by_latency_alone_must_gain_too():
     )
     found = of("does_not_scale", rc.check(threads))
     assert found.select("row", "column").rows() == [(1, "latency_compute_s")]
+
+
+def of_kinds(*runs, **labels):
+    return [MLP | labels | dict(zip(("batch", "batch_kind", THROUGHPUT), run, strict=True)) for run in runs]
+
+
+def test_batches_and_threads_are_different_configurations():
+    rows = of_kinds((1, "batch", 90.0), (2, "batch", 180.0), (4, "threads", 70.0), (4, "batch", 300.0))
+    assert rc.check(rows).height == 0
+    two_cores = {"topology": "MobileNetv1", "platform": "ZCU104-DPU", "precision": "INT8"}
+    rows = of_kinds((1, "batch", 120.0), (1, "threads", 227.0), (2, "threads", 228.0), **two_cores)
+    assert rc.check(rows).select("row", "rule", "limit").rows() == [(2, "does_not_scale", 454.0)]
+
+
+def test_a_row_that_does_not_say_its_kind_of_batch_is_of_that_beside_it():
+    rows = of_kinds((1, "batch", 90.0), (1, None, 91.0), (2, "threads", 180.0))
+    assert of("duplicate_key", rc.check(rows))["row"].to_list() == [0, 1]
+    rows = of_kinds(
+        (1, None, 227.0), (2, "threads", 228.0), topology="MobileNetv1", platform="ZCU104-DPU", precision="INT8"
+    )
+    assert of("does_not_scale", rc.check(rows))["row"].to_list() == [1]
 
 
 def test_dims_of_ones_own_tell_configurations_apart():
