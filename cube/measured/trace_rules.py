@@ -13,6 +13,7 @@ NEAR_USB = (4.5, 5.5)  # medians of traces of a supply that can be meant to be U
 STUCK_RUN = 25  # equal samples in a row; honest runs of the embedded meters reach 19
 SAME = 1e-3  # powers that differ by less are one
 TRACE = ("platform", "mode", "topology")
+FIGURES = ("voltage_v", "current_a", "power_w")
 
 
 def trace_findings(table: pl.DataFrame, traces: pl.DataFrame) -> list[pl.DataFrame]:
@@ -45,10 +46,13 @@ def _impossible_volts(traces: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stuck_samples(traces: pl.DataFrame) -> pl.DataFrame:
-    reading = pl.struct("platform", "mode", "topology", "voltage_v", "current_a", "power_w").rle_id()
+    # a table may hold traces side by side, and of one trace several runs that count from the same sample
+    run = pl.int_range(pl.len()).over(*TRACE, "sample")
     rows = (
         _numbered_samples(traces)
-        .with_columns(_run=reading)
+        .sort(*TRACE, run, "sample")
+        .filter(pl.any_horizontal(pl.col(FIGURES).is_not_null()))
+        .with_columns(_run=pl.struct(*TRACE, *FIGURES).rle_id())
         .with_columns(value=pl.len().over("_run").cast(pl.Float64), limit=pl.lit(float(STUCK_RUN)))
     )
     return finding_lines(

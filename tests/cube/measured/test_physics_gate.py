@@ -509,6 +509,26 @@ def test_the_highest_sample_of_a_steady_load_is_its_mean(watts):
     assert "power_is_maximum" not in rc.check([POWERED], traces=trace(power_w=watts))["rule"].to_list()
 
 
+def stuck(traces):
+    return of("stuck_sample", rc.check([POWERED], traces=traces))["row"].to_list()
+
+
+def test_samples_are_in_a_row_by_their_number_wherever_they_stand_in_the_table():
+    shuffled = TRACES.with_row_index("place").sample(fraction=1.0, shuffle=True, seed=3)
+    assert len(stuck(TRACES)) == 37
+    assert sorted(shuffled["place"][stuck(shuffled.drop("place"))]) == stuck(TRACES)
+    steady = pl.DataFrame(trace(power_w=[1.5] * 30))
+    varied = steady.with_columns(topology=pl.lit("CNV"), power_w=1.0 + 0.1 * pl.col("sample"))
+    assert stuck(pl.concat([steady, varied]).sort("sample", maintain_order=True)) == list(range(0, 60, 2))
+    again = steady.with_columns(power_w=1.0 + 0.1 * pl.col("sample"))
+    assert stuck(pl.concat([steady, again])) == list(range(30))
+
+
+def test_samples_without_a_reading_are_not_the_same_one():
+    assert stuck(trace(power_w=[None] * 30)) == []
+    assert len(stuck(trace(power_w=[1.5, None] * 25))) == 25
+
+
 @pytest.mark.parametrize(
     ("volts", "judged"),
     [
