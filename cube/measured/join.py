@@ -31,7 +31,7 @@ from roofcube.model.hardware import check_units
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.options import check_fits
-from roofcube.vocabulary import DIMS, LAB, OFFER, PHASE_DIMS, THREADED, attributes
+from roofcube.vocabulary import DIMS, LAB, OFFER, PHASE_DIMS, QUALITY, THREADED, attributes
 from roofcube.wording import AS_GIVEN, counted, noun_of
 
 if TYPE_CHECKING:
@@ -319,6 +319,7 @@ def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowL
     }
     # of all rows: what tells of a row may lie in none of the cube's cells
     bits = quality_bits(measurements, check(measurements, inputs=cube))[where.mask]
+    bits = np.where(_counts_as_off(cells, found), bits, bits & ~QUALITY["zero_power"])
     arrays = {**measured, "n_rows": cells.count(), "quality": cells.union(bits)}
     joined = cube.assign({name: cells.labelled(name, values) for name, values in arrays.items()})
     threaded = found.filter(pl.col("batch_kind") == "threads") if "batch_kind" in found.columns else found.clear()
@@ -326,6 +327,15 @@ def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowL
         platforms = spelt_as_in(cube, threaded)["platform"]
         joined["platform"].attrs[THREADED] = platforms.unique(maintain_order=True).to_list()
     return joined.assign(_ratios(joined))
+
+
+def _counts_as_off(cells: _Cells, found: pl.DataFrame) -> np.ndarray[Any, Any]:
+    """Return which rows bring 0 W into the mean of their cell: where another row says more, it is left out."""
+    off = np.zeros(found.height, dtype=bool)
+    for name in WATTS:
+        if name in found.columns:
+            off |= cells.figures(found[name]) <= 0.0
+    return off
 
 
 def _spreads(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> dict[str, xr.Variable]:

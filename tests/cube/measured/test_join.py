@@ -394,6 +394,20 @@ def test_the_spread_of_repeats_is_kept_beside_their_mean():
     assert "measured_latency_spread" not in joined
 
 
+def test_a_meter_that_was_off_takes_no_energy_from_the_good_row():
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 2]))
+    runs = runs_of_mlp()[[0, 0, 1, 1]].with_columns(power_full_w=pl.Series([1.9, 0.0, 0.0, None]))
+    found = rc.check(runs, inputs=cube)
+    assert found.filter(rule="zero_power")["row"].to_list() == [1, 2]
+    joined = rc.join(cube, runs)
+    off = (joined.quality.squeeze(drop=True) & QUALITY["zero_power"]) > 0
+    assert off.sel(pruning=100.0).values.tolist() == [False, True]
+    best = rc.best(joined, "energy_per_input")
+    assert float(best.energy_per_input) == pytest.approx(1.9 / 96.0)
+    both_off = runs.with_columns(power_base_w=pl.Series([0.0, 0.0, None, None]))
+    assert bool(rc.join(cube, both_off).quality.sel(batch=1, pruning=100.0) & QUALITY["zero_power"])
+
+
 def test_a_column_named_as_a_spread_stands_beside_it():
     rows = rc.datasets.load_measurements("mnist")[[0, 0]].with_columns(
         throughput_compute_per_s=pl.Series([600.0, 640.0]), measured_throughput_spread=pl.lit(1e-4)
