@@ -148,8 +148,8 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
         ),
     ]
     if table["board"].null_count() < table.height:
-        rules += _power_rules(table)
-    rules += [*_scaling_rules(keys), *_batch_rules(table, keys), *_sister_rules(keys)]
+        rules.append(_foreign_power(table))
+    rules += [_set_up_rule(), *_scaling_rules(keys), *_batch_rules(table, keys), *_sister_rules(keys)]
     rules.append(
         Rule(
             "compute_time_incomplete",
@@ -352,52 +352,56 @@ def _of_speed(name: str, broken: pl.Expr, limit: pl.Expr, finding: str, action: 
     ]
 
 
-def _power_rules(table: pl.DataFrame) -> list[Rule]:
-    """Compare base power within a board and between set-ups of one platform."""
+def _set_up_rule() -> Rule:
+    """Compare base power between set-ups of one platform."""
     own = pl.col("power_base_w").min().over("platform", "mode")
-    # the embedded rows know the boards; a table of a single platform alone could not tell
+    return Rule(
+        "power_set_up_differs",
+        "power_base_w",
+        pl.col("power_base_w") > WATTS_RANGE_FACTOR * own,
+        pl.col("power_base_w"),
+        own,
+        "base power differs from other rows of the same platform and mode: another set-up",
+        "compare power only within one set-up",
+    )
+
+
+def _foreign_power(table: pl.DataFrame) -> Rule:
+    """Find base power of another board, as the embedded rows know the boards; rows of a table accuse none."""
     boards = datasets.load_platforms().unique("platform").select("platform", "board")
     known = datasets.load_measurements().select("platform", "power_base_w").join(boards, on="platform")
-    bases = pl.concat([known, table.select("platform", "power_base_w", "board")])
-    by_board = bases.drop_nulls().unique(["board", "power_base_w"])
-    base_of = {board: sorted(values) for board, values in by_board.group_by("board").agg("power_base_w").iter_rows()}
-    shared = {
-        value
-        for board, values in base_of.items()
-        for value in values
-        for other, theirs in base_of.items()
-        if other != board and value in theirs
-    }
-    # a board with several base figures, one of which is another board's: that one is foreign
+    known_of = _bases_of(known)
+    bases_of = _bases_of(pl.concat([known, table.select("platform", "power_base_w", "board")]))
+    # a board with several base figures, one of which is another board's: that one is foreign, but for the only known
     foreign = [
-        (board, value) for board, values in base_of.items() if len(values) > 1 for value in values if value in shared
+        (board, value)
+        for board, values in bases_of.items()
+        for value in values
+        if len(values) > 1 and known_of.get(board) != [value]
+        if any(value in theirs for other, theirs in known_of.items() if other != board)
     ]
     is_foreign = pl.lit(False)
     true_base = pl.lit(None, pl.Float64)
     for board, value in foreign:
         here = (pl.col("board") == board) & (pl.col("power_base_w") == value)
         is_foreign = is_foreign | here
-        true_base = pl.when(here).then(pl.lit(next(one for one in base_of[board] if one != value))).otherwise(true_base)
-    return [
-        Rule(
-            "foreign_power",
-            "power_base_w",
-            is_foreign,
-            pl.col("power_base_w"),
-            true_base,
-            "base power is that of another board",
-            "do not use for power or energy; the table of corrections gives the board's own figure",
-        ),
-        Rule(
-            "power_set_up_differs",
-            "power_base_w",
-            pl.col("power_base_w") > WATTS_RANGE_FACTOR * own,
-            pl.col("power_base_w"),
-            own,
-            "base power differs from other rows of the same platform and mode: another set-up",
-            "compare power only within one set-up",
-        ),
-    ]
+        base = next(one for one in bases_of[board] if one != value)
+        true_base = pl.when(here).then(pl.lit(base)).otherwise(true_base)
+    return Rule(
+        "foreign_power",
+        "power_base_w",
+        is_foreign,
+        pl.col("power_base_w"),
+        true_base,
+        "base power is that of another board",
+        "do not use for power or energy; the table of corrections gives the board's own figure",
+    )
+
+
+def _bases_of(rows: pl.DataFrame) -> dict[str, list[float]]:
+    """Return the base figures of each board, the lowest first."""
+    bases = rows.drop_nulls(["board", "power_base_w"]).unique(["board", "power_base_w"])
+    return {board: sorted(values) for board, values in bases.group_by("board").agg("power_base_w").iter_rows()}
 
 
 def _scaling_rules(keys: Sequence[str]) -> list[Rule]:

@@ -79,6 +79,24 @@ def test_foreign_power_is_found_in_one_task_alone():
     assert of("foreign_power", rc.check(rows)).height == 35
 
 
+def based(platform, watts, **labels):
+    return MLP | {"platform": platform, "power_base_w": watts} | labels
+
+
+def test_rows_of_one_table_do_not_accuse_each_other_of_foreign_power():
+    ncs2, zcu104 = based("NCS2", 1.0), based("ZCU104-DPU", 1.0, precision="INT8")
+    assert rc.check([ncs2, zcu104]).filter(pl.col("rule") == "foreign_power").height == 0
+    # the only known figure of a board stays its own, whatever a table says of the board
+    own, other = (based("ZCU104-DPU", watts, precision="INT8") for watts in (9.2, 20.0))
+    assert of("foreign_power", rc.check([own, other])).select("row", "limit").rows() == [(1, 9.2)]
+
+
+def test_a_set_up_that_differs_is_found_on_boards_that_nothing_is_known_of():
+    rows = [based("Kite", 2.0), based("Kite", 9.0, batch=2)]
+    for table in (rows, [*rows, based("NCS2", 0.53)]):
+        assert of("power_set_up_differs", rc.check(table)).select("row", "limit").rows() == [(1, 2.0)]
+
+
 def test_the_numbers_are_in_the_finding():
     one = of("above_compute_peak").sort("ratio").row(-1, named=True)
     assert one["ratio"] == pytest.approx(1.4, abs=0.005)
