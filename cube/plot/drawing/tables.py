@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, MissingInputError, check_choice, unknown_label
+from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputError, check_choice, unknown_label
 from roofcube.inert import GIVEN, inert_label, with_inert_labels
 from roofcube.labels import dims_in_order, flat_column, is_judged, locate
 from roofcube.measured.rows import measurement_rows
@@ -153,7 +154,8 @@ def asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Datase
     All that is drawn of a configuration is of one point: where the first of the variables is best.
     """
     if sweep.size <= MOST_LAID_OUT:
-        return sweep.compute()
+        with suppress(MemoryLimitError):
+            return sweep.compute()
     tables = sweep.model.tables
     given = [name for name in (*names, *TOKENS) if name in tables]
     parts = {name: tables[name].assign_attrs(sweep.context.attributes(name)) for name in given}
