@@ -1,7 +1,8 @@
-"""What commands write: never over what they read, into a folder that is there, whole or not at all."""
+"""Options, given once, and outputs: never over what is read, into a folder that is there, whole or not at all."""
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from roofcube.disk import replacing
 from roofcube.errors import InvalidDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
@@ -23,7 +24,13 @@ OUTPUT_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class CheckedCommand(click.Command):
-    """A command that looks at the names of its outputs before it begins to work."""
+    """A command that looks at its options, and at the names of its outputs, before it begins to work."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an option of one value given twice with different ones: the last would win, the looser one too."""
+        if not ctx.resilient_parsing:
+            _check_given_once(ctx, self.get_params(ctx), args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuse outputs that cannot be, then do as ever."""
@@ -40,6 +47,21 @@ class CheckedCommand(click.Command):
                 _check_output(max(param.opts, key=len), path, taken)
                 taken[path] = "written too"
         return super().invoke(ctx)
+
+
+def _check_given_once(ctx: click.Context, params: Sequence[click.Parameter], args: Sequence[str]) -> None:
+    single = [copy(one) for one in params if isinstance(one, click.Option) and not (one.multiple or one.is_flag)]
+    for option in single:
+        option.multiple = True  # so that the parser keeps every value
+    names = {one.name for one in single}
+    others = [one for one in params if one.name not in names]
+    given, _, _ = click.Command(ctx.info_name, params=[*others, *single]).make_parser(ctx).parse_args(list(args))
+    for option in single:
+        values = list(dict.fromkeys(given.get(option.name or "") or ()))
+        if len(values) > 1:
+            told = " and ".join(map(repr, values))
+            msg = f"`{max(option.opts, key=len)}`: expected one value, got {told}; give it once"
+            raise InvalidDataError(msg)
 
 
 def _check_output(option: str, path: Path, taken: Mapping[Path, str]) -> None:

@@ -120,6 +120,26 @@ def test_options_are_named_with_their_dashes(run, tmp_path, words, message):
     assert message in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("best mnist --top1 90 --top1 80", "`--top1`: expected one value, got '90' and '80'; give it once"),
+        ("best mnist --max-power=5W --max-power 9W", "`--max-power`: expected one value, got '5W' and '9W'"),
+        ("check rows.csv -o a.csv --output b.csv", "`--output`: expected one value, got 'a.csv' and 'b.csv'"),
+    ],
+)
+def test_an_option_of_one_value_is_not_given_two(run, tmp_path, words, message):
+    (tmp_path / "rows.csv").write_text("nothing to read")
+    result = run(*words.split())
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_an_option_may_be_given_twice_alike(run):
+    once, twice = (run("best", "mnist", *["--top1", "90"] * times) for times in (1, 2))
+    assert once.output == twice.output
+
+
 def test_the_explorer_is_open_to_others_only_under_a_name(run):
     result = run("explore", "mnist", "--host", "0.0.0.0", "--no-show")
     assert result.exit_code == 2
