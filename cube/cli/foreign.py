@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["column_map", "in_options", "naming_options", "numbered_rows", "reading_options"]
 
+# a number that is written as it is said: no 1.10, 007 or 1234e56, which may be a version, a serial number, a checksum
+PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(\.(?:[0-9]*[1-9]|0))?")
 SIZE = re.compile(r"'([^']*)': \(?(…)\)?(?:, )?")
 # how messages speak of arguments, and what that is on the command line
 SAID_OF_ARGUMENTS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
@@ -80,7 +82,7 @@ def numbered_rows(
     given: dict[str, Any] = {
         "columns": {name: _target(said) for name, said in column_map("--column", columns).items()},
         "units": column_map("--unit", units),
-        "constants": column_map("--constant", constants),
+        "constants": {name: _constant(name, said) for name, said in column_map("--constant", constants).items()},
         "sep": {"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
         "decimal": decimal,
     }
@@ -146,3 +148,14 @@ def column_map(option: str, said: Sequence[str]) -> dict[str, str]:
 def _target(said: str) -> str | tuple[str, str] | None:
     column, colon, unit = said.partition(":")
     return (column, unit) if colon else column or None
+
+
+def _constant(name: str, said: str) -> str | int | float:
+    """Read a constant of a column of the user's own: as a number where it is plainly one."""
+    from roofcube.datasets import schema
+    from roofcube.datasets.forms.reading import columns_of
+
+    number = PLAIN.fullmatch(said) if name not in columns_of(schema.Measurement) else None
+    if number is None:
+        return said
+    return float(said) if number[1] else int(said)

@@ -79,7 +79,8 @@ def read_measurements(
         Units of columns, ``{"latency_compute_s": "ms", "top1_percent": "fraction"}``: s, 1/s (also fps, images/s), W
         with SI prefixes, % or fraction.
     constants : mapping, optional
-        What holds for all rows: ``{"platform": "RTX3090", "precision": "FP16"}``.
+        What holds for all rows: ``{"platform": "RTX3090", "precision": "FP16"}``. Text of a column of your own stays
+        text, and says nothing of the decimals of a file.
     sep : str, optional
         One character between fields; else found out from the header: comma, semicolon, tab or bar, or a line ``sep=;``.
     decimal : {".", ","}, optional
@@ -148,14 +149,16 @@ def read_numbered(
     foreign = mapped_columns(sheet, given)
     sheet = foreign.sheet.with_frame(_with_defaults(foreign.sheet.frame))
     faults = [*foreign.faults, *_header_faults(foreign, given), *sheet.faults]
-    table, wrong = typed_columns(sheet, schema.Measurement, decimal=decimal, factors=foreign.factors)
+    table, wrong = typed_columns(
+        sheet, schema.Measurement, decimal=decimal, factors=foreign.factors, constants=given.constants
+    )
     faults += _as_the_user_says(wrong, foreign, given)
     check_no_faults(faults, source=str(source) if is_file else "`source`", header=sheet.header)
     others = [name for name in sheet.frame.columns if name not in table.columns]
-    written = decimal or decimal_in(sheet, schema.Measurement)[0]
+    written = decimal or decimal_in(sheet, schema.Measurement, constants=given.constants)[0]
     for name in others:
-        column = sheet.frame[name]
-        table = table.with_columns(inferred(column, written, labels=True) if sheet.separator else column)
+        column, is_text = sheet.frame[name], sheet.separator and name not in given.constants
+        table = table.with_columns(inferred(column, written, labels=True) if is_text else column)
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:

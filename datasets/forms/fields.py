@@ -121,7 +121,8 @@ def read_column(
 def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> pl.Series:
     """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null.
 
-    Where they may be `labels`, two texts that are one number, such as 1.1 and 1.10, keep all of the column text.
+    A number that no float holds, such as 12e400, keeps all of the column text: it may be a checksum. Where they may be
+    `labels`, two texts that are one number, such as 1.1 and 1.10, do so too.
     """
     if column.dtype != pl.String:
         return column
@@ -138,7 +139,8 @@ def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> 
     numbers = values.str.replace(decimal, ".", literal=True).cast(pl.Float64)
     # but -0.0, as meters print it, is 0.0
     spelt = values.str.replace(r"^[+-](0*[.,]?0*)$", "${1}")
-    return texts if labels and spelt.n_unique() > numbers.n_unique() else numbers
+    is_label = labels and spelt.n_unique() > numbers.n_unique()
+    return texts if is_label or numbers.is_infinite().any() else numbers
 
 
 def decimal_of(columns: list[pl.Series]) -> tuple[str, str]:

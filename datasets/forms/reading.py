@@ -229,18 +229,22 @@ def without_blanks(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.rename(str.strip)
 
 
-def decimal_in(sheet: Sheet, row: type) -> tuple[str, str]:
-    """Find how a sheet writes decimals, by the columns of a schema; also why a comma is in doubt."""
+def decimal_in(sheet: Sheet, row: type, *, constants: Collection[str] = ()) -> tuple[str, str]:
+    """Find how a sheet writes decimals, by the columns of a schema that are its own; also why a comma is in doubt."""
     if sheet.separator in ("", ","):
         return ".", ""
     kinds = {name: kind_of(hint) for name, hint in hints_of(row).items()}
-    return decimal_of(
-        [sheet.frame[name] for name in sheet.frame.columns if name in kinds and kinds[name].type in NUMBERS]
-    )
+    own = [name for name in sheet.frame.columns if name not in constants]
+    return decimal_of([sheet.frame[name] for name in own if name in kinds and kinds[name].type in NUMBERS])
 
 
 def typed_columns(
-    sheet: Sheet, row: type, *, decimal: str | None = None, factors: Mapping[str, float] | None = None
+    sheet: Sheet,
+    row: type,
+    *,
+    decimal: str | None = None,
+    factors: Mapping[str, float] | None = None,
+    constants: Collection[str] = (),
 ) -> tuple[pl.DataFrame, list[Fault]]:
     """Read the columns that a schema knows, each in its type; columns left out have their default.
 
@@ -252,10 +256,12 @@ def typed_columns(
         Found out where fields are not separated by commas, a point elsewhere.
     factors : mapping of column to number, optional
         From the unit of the values to that of the column.
+    constants : collection of str
+        Columns that the table does not have itself: they say nothing of its decimals, and may have a point.
     """
     kinds = {name: kind_of(hint) for name, hint in hints_of(row).items()}
     known = [name for name in kinds if name in sheet.frame.columns]
-    decimal, doubt = (decimal, "") if decimal else decimal_in(sheet, row)
+    decimal, doubt = (decimal, "") if decimal else decimal_in(sheet, row, constants=constants)
     columns: dict[str, pl.Series] = {}
     faults = []
     for name, kind in kinds.items():
@@ -263,17 +269,23 @@ def typed_columns(
         if name not in known:
             columns[name] = pl.Series(name, [default], dtype=kind.dtype).new_from_index(0, sheet.frame.height)
             continue
+        column = sheet.frame[name]
         values, wrong = read_column(
-            sheet.frame[name],
+            column,
             kind,
             default=default,
             required=is_required(row, name),
-            decimal=decimal,
+            decimal="." if name in constants and not _has_comma(column) else decimal,
             factor=(factors or {}).get(name, 1.0),
         )
         columns[name] = values
-        faults += [Fault(sheet.rows[place], name, _with_doubt(text, doubt)) for place, text in wrong]
+        why = "" if name in constants else doubt
+        faults += [Fault(sheet.rows[place], name, _with_doubt(text, why)) for place, text in wrong]
     return pl.DataFrame(columns), faults
+
+
+def _has_comma(column: pl.Series) -> bool:
+    return column.dtype == pl.String and bool(column.str.contains(",", literal=True).any())
 
 
 def _with_doubt(text: str, doubt: str) -> str:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import roofcube as rc
 from roofcube.cli import main
 from roofcube.cli.checking import check_file
-from roofcube.cli.foreign import column_map
+from roofcube.cli.foreign import column_map, numbered_rows
 from roofcube.errors import InvalidDataError
 
 HARDWARE = """
@@ -155,3 +155,10 @@ def test_tabs_and_parquet(run, tmp_path):
     checked = check_file(tmp_path / "rows.parquet")
     assert checked.findings["row"].to_list() == [0, 0, 1, 1]  # platform and network of each
     assert checked.kept == ["driver"]
+
+
+def test_a_constant_is_a_number_where_it_is_plainly_one(tmp_path):
+    (tmp_path / "rows.csv").write_text(HEADER + GOOD)
+    said = {"context": "128", "clock": "-1.5", "version": "1.10", "serial": "007", "commit": "1234e56", "mode": "2"}
+    table = numbered_rows(tmp_path / "rows.csv", constants=[f"{name}={value}" for name, value in said.items()]).table
+    assert table.row(0, named=True).items() >= {**said, "context": 128, "clock": -1.5}.items()

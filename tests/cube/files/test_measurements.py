@@ -162,6 +162,25 @@ def test_a_comma_that_may_be_of_thousands_is_told_or_said(tmp_path):
         rc.read_measurements(path, decimal="comma")
 
 
+def test_constants_say_nothing_of_how_a_file_is_read(tmp_path):
+    text = (HEADER + ROW).replace(",", ";").replace(".", ",")
+    for watts in ("1.5", "1,5", 1.5):
+        rows = rc.read_measurements(written(tmp_path, text), constants={"power_full_w": watts})
+        assert rows.select("latency_compute_s", "power_full_w").row(0) == (0.0011, 1.5)
+    path = written(
+        tmp_path, (HEADER + ROW.replace("0.0011", "")).replace(",", ";").replace("87.02", "").replace("909", "1,234")
+    )
+    with pytest.raises(InvalidDataError, match="say which with decimal="):
+        rc.read_measurements(path, constants={"power_full_w": "1,5"})
+
+
+def test_text_stays_text_where_a_number_would_say_something_else(tmp_path):
+    path = written(tmp_path, HEADER.strip() + ",checksum\n" + ROW.strip() + ",12e400\n")
+    constants = {"version": "1.10", "commit": "1234e56", "runs": 3}
+    rows = rc.read_measurements(path, constants=constants)
+    assert rows.row(0, named=True).items() >= {**constants, "checksum": "12e400"}.items()
+
+
 @pytest.mark.parametrize(
     ("number", "message"),
     [
