@@ -63,7 +63,10 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
         faults += [Fault(place, name, text) for place, text in wrong]
         table = table.with_columns(column)
     check_no_faults(faults, source=f"`{what}`", header=0)
-    return table
+    if "mode" not in table.columns:
+        return table
+    # as of a file that says none
+    return table.with_columns(pl.col("mode").replace("", None).fill_null(schema.Measurement.mode))
 
 
 def trace_rows(traces: Any) -> pl.DataFrame:

@@ -62,6 +62,19 @@ def test_calibration_takes_any_form(tmp_path):
     assert chosen.equals(calibration.suggest(1, candidates=other))
 
 
+@pytest.mark.parametrize("mode", [None, "", float("nan")])
+@pytest.mark.parametrize("frame", [pl.DataFrame, pd.DataFrame])
+def test_a_row_that_says_no_mode_is_in_the_usual_one(frame, mode):
+    modes = [mode, "default"] if isinstance(mode, str) or frame is pd.DataFrame else [None, None]
+    row = {"task": "mnist", "topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": 100.0}
+    table = frame(
+        {**{name: [one] * 2 for name, one in row.items()}, "batch": [1, 2], "mode": modes, "latency_compute_s": 0.01}
+    )
+    assert measurement_rows(table)["mode"].to_list() == ["default", "default"]
+    assert int(rc.join(rc.predict(rc.inputs("mnist")), table).n_rows.sum()) == 2
+    assert "unknown_label" not in rc.check(table)["rule"].to_list()
+
+
 def test_nan_is_no_measurement():
     holed = ROWS.with_columns(throughput_compute_per_s=pl.lit(float("nan")))
     assert rc.check(holed).equals(rc.check(ROWS.with_columns(throughput_compute_per_s=pl.lit(None, pl.Float64))))
