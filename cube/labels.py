@@ -61,6 +61,7 @@ Flags = TypeVar("Flags", xr.DataArray, xr.Variable)
 # text that a file reads as a number
 NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NUMERIC = ("pruning", "batch")
+TRUTHS = {"true": 1, "false": 0}  # as files write them
 UNIT_OF_HEAD = re.compile(r"\s*(.*\S)\s*(?:[\[({<][^\[\](){}<>]*[\])}>]|,\s*\S+)\s*")
 PREDICTED = ("ops", "predicted_throughput", "predicted_latency")
 ASSUMPTIONS = "assumptions"  # the dim of predictions alone: what was measured holds for each
@@ -389,7 +390,7 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
             known = _known_in(known, partial(as_label, kind=kind))
         own = {label: place for place, label in enumerate(labels) if isinstance(label, str)}
         values = table[column].to_list()
-        kinds = {type(label) for label in known}
+        kinds = {bool} if cube[dim].dtype.kind == "b" else {type(label) for label in known}
         if moments is None:
             places = {
                 value: own.get(value, known.get(as_label(_comparable(dim, value, kinds=kinds), kind), -1))
@@ -477,7 +478,9 @@ def _comparable(dim: str, value: Any, *, kinds: Collection[type] = ()) -> Any:
         value = str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
     if isinstance(value, str):
         name = canonical(column_of(dim), value)
-        if (kinds and set(kinds) <= {int, float}) or dim in NUMERIC:
+        if kinds == {bool} and name.casefold() in TRUTHS:
+            return TRUTHS[name.casefold()]
+        if (kinds and set(kinds) <= {bool, int, float}) or dim in NUMERIC:
             try:
                 return number_of(name)
             except ValueError:

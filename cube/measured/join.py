@@ -471,6 +471,7 @@ class _Cells:
         """Put the distinct texts of the rows of a cell side by side; empty where there is none."""
         schema = {"cell": pl.Int64, "text": pl.String}
         rows = pl.DataFrame({"cell": self.flat, "text": texts}, schema=schema).drop_nulls().unique(maintain_order=True)
+        rows = rows.filter(pl.col("text").str.strip_chars() != "")
         joined = rows.group_by("cell", maintain_order=True).agg(
             text=pl.col("text").head(MOST_TEXTS).str.join(" + "), more=pl.len().cast(pl.Int64) - MOST_TEXTS
         )

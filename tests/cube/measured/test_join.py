@@ -451,6 +451,13 @@ def test_other_columns_come_along():
     assert lost["reason_given"].to_list() == ["y"] * 5
 
 
+def test_an_empty_text_is_nothing_beside_others(tmp_path):
+    rows = _runs([1.0, 2.0, 3.0], driver=pl.Series(["a", "", " "]))
+    rows.write_csv(tmp_path / "rows.csv")
+    for given in (rows, tmp_path / "rows.csv"):
+        assert set(rc.join(rc.predict(rc.inputs("mnist")), given).driver.values.ravel()) == {"", "a"}
+
+
 def test_other_columns_survive_questions_files_and_downloads(tmp_path):
     from roofcube.page.downloads import long_table
 
@@ -542,6 +549,16 @@ def test_measurements_hold_for_all_assumptions():
     cube = rc.predict(rc.inputs("mnist", platforms="TX2"), assumptions=[rc.PUBLISHED, rc.BOUND])
     rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))
     assert int(rc.join(cube, rows).n_rows.sum()) == rows.height
+
+
+def test_rows_of_a_file_find_labels_that_are_true_or_false(tmp_path):
+    inputs = rc.inputs("mnist", platforms="TX2")
+    cube = rc.predict(inputs.assign(ops=inputs.ops.expand_dims(warm=[False, True])))
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))[[0, 0, 0]]
+    for texts in ("true", "false", "true"), ("TRUE", "False", "True"), ("1", "0", "1"):
+        rows.with_columns(warm=pl.Series(texts)).write_csv(tmp_path / "rows.csv")
+        found = rc.join(cube, tmp_path / "rows.csv").n_rows
+        assert [int(found.sel(warm=label).sum()) for label in (False, True)] == [1, 2]
 
 
 @pytest.mark.parametrize("read", [date.fromisoformat, datetime.fromisoformat, str])
