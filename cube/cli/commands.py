@@ -123,10 +123,11 @@ def best_command(
     roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
 
     Predictions with intervals are judged on the end that promises less. Where nothing that was measured meets the
-    limits, what predictions say follows. Of platforms that were timed but never counted, throughput is batch / latency.
+    limits, what predictions say follows. Of platforms that were timed but never counted, throughput is batch / latency;
+    where some cells were counted, those that were only timed are left out, and their number is told.
     """  # noqa: D301  click takes the backspace itself
     import roofcube
-    from roofcube.measured.efficiency import with_timed_throughput
+    from roofcube.measured.efficiency import timed_gaps, with_timed_throughput
     from roofcube.sweep.limit_words import check_is_predicted, read_limits
     from roofcube.sweep.low_ends import at_low_ends
 
@@ -147,6 +148,8 @@ def best_command(
     else:
         if timed and name.startswith("measured"):
             say(f"throughput of {counted(timed, 'cell')} is batch / latency: it was timed, and never counted")
+        if name == "measured_throughput" and (gaps := timed_gaps(cube)):
+            say(f"left out: {counted(gaps, 'cell')} timed and not counted")
         if name.startswith("predicted") and other is None and objective is None and not predicted:
             say(f"by prediction, as the cube has no measured throughput{_system_figures(cube)}:")
         said = "by prediction, nothing of which was measured so:" if predicted_only else "nor by prediction:"

@@ -130,7 +130,7 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     for name, target in named.items():
         if _known_column(target) in columns_of(schema.Measurement):
             faults += _add_factor(factors, name, target, given.units)
-    faults += _units_of_others(factors, given.units, renamed, present)
+    faults += _units_of_others(factors, given.units, renamed, [*present, *given.constants])
     final = {name: column for name, column in renamed.items() if list(renamed.values()).count(column) == 1}
     final = {name: column for name, column in final.items() if column in (name, *moved) or column not in present}
     frame = frame.rename(final | moved)

@@ -18,7 +18,7 @@ from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep
 
-__all__ = ["DERIVED", "efficiency", "throughput_of", "with_timed_throughput"]
+__all__ = ["DERIVED", "efficiency", "throughput_of", "timed_gaps", "with_timed_throughput"]
 
 SCOPES = {"compute": "measured_throughput", "system": "measured_system_throughput"}
 LATENCIES = {"measured_throughput": "measured_latency", "measured_system_throughput": "measured_system_latency"}
@@ -38,6 +38,20 @@ def with_timed_throughput(cube: xr.Dataset) -> tuple[xr.Dataset, int]:
     """
     speed, derived = throughput_of(cube)
     return (cube.assign(measured_throughput=speed), derived) if derived else (cube, 0)
+
+
+def timed_gaps(cube: xr.Dataset) -> int:
+    """Count the cells that were timed and have no throughput, as others of their platform were counted.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> from roofcube.measured.efficiency import timed_gaps
+    >>> timed_gaps(rc.benchmark("imagenet"))
+    5
+    """
+    speed, seconds = cube.get("measured_throughput"), cube.get("measured_latency")
+    return 0 if speed is None or seconds is None else int((speed.isnull() & seconds.notnull()).sum())
 
 
 def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[xr.Variable | None, int]:

@@ -365,6 +365,18 @@ def test_join_predicts_the_batches_of_the_rows(tmp_path):
     assert set(rc.inputs("mnist").batch.values.tolist()) < set(batches)
 
 
+def test_best_says_how_many_cells_were_timed_and_are_left_out(tmp_path):
+    rows = {"topology": "MLP", "platform": "NCS2", "mode": "default", "precision": "FP16", "pruning_percent": 100.0}
+    predicted = rc.predict(rc.inputs("mnist", platforms=["NCS2", "TX2"]))
+    timed = [{**rows, "batch": batch, "latency_compute_s": 0.01} for batch in (1, 4)]
+    counted = {**rows, "batch": 1, "throughput_compute_per_s": 96.0}
+    path = rc.save(rc.join(predicted, [*timed, counted]), tmp_path / "both.nc")
+    output = CliRunner().invoke(main, ["best", str(path)]).output
+    assert output.startswith("left out: 1 cell timed and not counted\nNCS2 FP16")
+    assert "batch 1: 96 inputs/s" in output
+    assert "left out" not in CliRunner().invoke(main, ["best", str(path), "--for", "latency"]).output
+
+
 def test_best_of_a_cube_says_where_its_throughput_is_from(tmp_path):
     rows = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1], "latency_compute_s": [0.01]}
     predicted = rc.predict(rc.inputs("mnist", platforms=["NCS2", "TX2"]))

@@ -142,6 +142,16 @@ def test_a_minimum_is_no_minute():
     assert said["latency_compute_s"].item() == 0.04
 
 
+def test_a_constant_may_be_in_another_unit():
+    table, given = (
+        {"topology": ["Mine"], "batch": [1], "latency_compute_s": [0.1]},
+        {**CONSTANTS, "power_full_w": "250"},
+    )
+    assert rc.read_measurements(table, units={"power_full_w": "mW"}, constants=given)["power_full_w"].item() == 0.25
+    with pytest.raises(InvalidDataError, match="`units`: 'ms' is no unit of 'power_full_w'"):
+        rc.read_measurements(table, units={"power_full_w": "ms"}, constants=given)
+
+
 @pytest.mark.parametrize("value", [["a", "b"], np.array(["a", "b"]), pl.Series(["a"])])
 def test_a_constant_is_one_value(value):
     with pytest.raises(InvalidDataError, match=r"`constants\['mode'\]`: expected one text or number"):
