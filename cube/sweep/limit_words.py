@@ -31,6 +31,7 @@ SHORT = {
     "power": ("power_full", "power", False),
     "energy": ("energy_per_input", "predicted_energy", False),
 }
+RATIOS = ("efficiency", "expert_share", "layer_tile_use")  # variables of unit 1 that may be said in percent
 OPTIONS = {"top1": "--top1", "latency": "--latency", "power": "--max-power", "energy": "--energy"}
 
 
@@ -136,6 +137,8 @@ def _end(cube: xr.Dataset, said: str, name: str, text: str) -> Any:
     """Read an end of a range of numbers, times or durations."""
     if cube.variables[name].dtype.kind in "mM":
         return _moment(cube, name, text)
+    if name in RATIOS and text.endswith("%") and not _unit_in(cube, name):
+        return read_quantity(text, "%", what=f"--limit {said}") / 100.0
     smallest = math.inf if said in SHORT else _least_value(cube.variables[name])
     return read_quantity(text, _unit_in(cube, name), what=f"--limit {said}", smallest=smallest)
 

@@ -258,6 +258,14 @@ def test_percentages_that_are_small_are_no_fractions(chips):
     assert where == {"loss": (None, 1.0)}
 
 
+def test_a_ratio_may_be_said_in_percent_and_a_count_may_not():
+    cube = rc.benchmark("mnist")
+    for said in ("0.07", "7%", "7 %"):
+        assert read_limits(cube, None, {}, [f"efficiency>={said}"], predicted=False)[1] == {"efficiency": (0.07, None)}
+    with pytest.raises(InvalidDataError, match="`--limit n_rows`: expected a number, got '7%'"):
+        read_limits(cube, None, {}, ["n_rows>=7%"], predicted=False)
+
+
 def test_a_bare_number_is_taken_in_the_unit_that_answers_show():
     cube = rc.benchmark("cifar10")
     given = {"top1": "85", "power": "15", "latency": "1e1 ms", "energy": "2 mJ"}
