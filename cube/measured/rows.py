@@ -59,7 +59,8 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
         if name not in hints or (table.schema[name] == types.get(name) and not table.schema[name].is_numeric()):
             continue
         kind = kind_of(hints[name])._replace(choices=(), nullable=True)
-        column, wrong = read_column(table[name], kind)
+        given = table[name].fill_nan(None) if table.schema[name].is_float() else table[name]
+        column, wrong = read_column(given, kind)
         faults += [Fault(place, name, text) for place, text in wrong]
         table = table.with_columns(column)
     check_no_faults(faults, source=f"`{what}`", header=0)

@@ -62,10 +62,9 @@ def test_calibration_takes_any_form(tmp_path):
     assert chosen.equals(calibration.suggest(1, candidates=other))
 
 
-@pytest.mark.parametrize("mode", [None, "", float("nan")])
+@pytest.mark.parametrize("modes", [[None, None], ["", "default"], [float("nan")] * 2])
 @pytest.mark.parametrize("frame", [pl.DataFrame, pd.DataFrame])
-def test_a_row_that_says_no_mode_is_in_the_usual_one(frame, mode):
-    modes = [mode, "default"] if isinstance(mode, str) or frame is pd.DataFrame else [None, None]
+def test_a_row_that_says_no_mode_is_in_the_usual_one(frame, modes):
     row = {"task": "mnist", "topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": 100.0}
     table = frame(
         {**{name: [one] * 2 for name, one in row.items()}, "batch": [1, 2], "mode": modes, "latency_compute_s": 0.01}
