@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from roofcube.datasets.aliases import plain_label
+from roofcube.datasets.aliases import canonical, plain_label
 from roofcube.datasets.own_platforms import device_class_of
 from roofcube.datasets.quantities import QUANTITIES, check_numbers, factor_of, number_of
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.vocabulary import FORMATS, VARIABLES, attributes
+from roofcube.labels import axis
+from roofcube.vocabulary import FORMATS, NETWORK_DIMS, PHASE_DIMS, VARIABLES, attributes
 
-__all__ = ["check_hardware", "check_units", "hypothetical", "in_known_units"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["at_labels", "check_hardware", "check_units", "hypothetical", "in_known_units"]
 
 Quantity = Any  # number, text with a unit, sequence of them, mapping of value and source, or DataArray
 
@@ -25,6 +29,8 @@ AXES = {
     "on_chip_memory": "on_chip",
     "power": "watts",
 }
+# dims of the model, along which an array is read by its labels
+BY_LABEL = ("mode", "precision", *NETWORK_DIMS, *PHASE_DIMS, "batch")
 
 
 def hypothetical(
@@ -65,12 +71,13 @@ def hypothetical(
     -------
     Dataset
         To go into ``roofcube.inputs(platforms=...)``, alone or in a list beside real platforms. A `DataArray` keeps its
-        own dims.
+        own dims; along those of the model, such as `batch` or `precision`, it is read by its labels.
 
     Raises
     ------
     InvalidDataError
-        If an array has more than one dim and no names for them, is not of numbers, or holds what no hardware has.
+        If an array has more than one dim and no names for them, is not of numbers, or holds what no hardware has; if it
+        has a dim `platform` or `layer`, or one of the model without labels or with one label twice.
 
     Examples
     --------
@@ -158,6 +165,54 @@ def check_hardware(inputs: xr.Dataset) -> None:
                 check_numbers(name, values.ravel().tolist(), unknown=True)
 
 
+def at_labels(hardware: xr.Dataset, labels: Mapping[str, Sequence[Any]]) -> xr.Dataset:
+    """Lay hardware that differs along dims of what runs on it out at the labels of these.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the variable and the labels that it has no values at.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> from roofcube.model.hardware import at_labels
+    >>> links = xr.DataArray([1e9, 4e9], dims="batch", coords={"batch": [8, 1]})
+    >>> at_labels(rc.hypothetical(peak_compute=1e12, memory_bandwidth=links), {"batch": [1, 8]}).memory_bandwidth.values
+    array([4.e+09, 1.e+09])
+    """
+    for dim in map(str, hardware.dims):
+        if dim not in labels:
+            continue
+        name = next((str(one) for one, variable in hardware.data_vars.items() if dim in variable.dims), dim)
+        places = {label: place for place, label in enumerate(_labels_of(name, hardware, dim))}
+        missing = [label for label in labels[dim] if label not in places]
+        if missing:
+            msg = (
+                f"`{name}`: expected a value at {dim} {', '.join(map(str, missing))}, got values at "
+                f"{', '.join(map(str, places))}; give the missing ones too, or ask for no other {dim}"
+            )
+            raise InvalidDataError(msg)
+        hardware = hardware.isel({dim: [places[label] for label in labels[dim]]})
+        # equal labels may be numbers of two kinds
+        hardware = hardware.assign_coords({dim: axis(dim, labels[dim])})
+    return hardware
+
+
+def _labels_of(name: str, array: xr.Dataset | xr.DataArray, dim: str) -> list[Any]:
+    """Return the labels along a dim of the model, each of which is there once."""
+    if dim not in array.coords:
+        do = f"give them: array.assign_coords({dim}=[...])"
+        msg = f"`{name}`: expected labels along {dim!r}, by which it is read, got none; {do}"
+        raise InvalidDataError(msg)
+    labels = list(array[dim].values.tolist())
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        msg = f"`{name}`: expected each label along {dim!r} once, got {twice!r} twice; keep one of them"
+        raise InvalidDataError(msg)
+    return labels
+
+
 def check_units(cube: xr.Dataset) -> None:
     """Raise where a known variable says that it is in another unit than its own: numbers are taken in that alone.
 
@@ -235,7 +290,7 @@ def _variable(name: str, values: Any) -> xr.DataArray:
         raise InvalidDataError(msg)
     if isinstance(values, xr.DataArray):
         check_numbers(name, values.values.ravel().tolist())
-        return values.assign_attrs({**described, **values.attrs})
+        return _with_own_labels(name, values).assign_attrs({**described, **values.attrs})
     if isinstance(values, str):
         values = number_of(name, values)
     elif isinstance(values, list | tuple):
@@ -255,3 +310,32 @@ def _variable(name: str, values: Any) -> xr.DataArray:
     array = np.array(list(dict.fromkeys(array.astype("f8").tolist())))
     axis = (AXES[name], array, attributes(name))
     return xr.DataArray(array, dims=AXES[name], coords={AXES[name]: axis}, attrs=described)
+
+
+def _with_own_labels(name: str, array: xr.DataArray) -> xr.DataArray:
+    """Return an array with its precisions and modes in their usual spelling.
+
+    Raises
+    ------
+    InvalidDataError
+        If what it says of its labels would be lost.
+    """
+    for dim, do in {"platform": "describe each by itself, with a name=", "layer": "give one value for all"}.items():
+        if dim in array.dims:
+            msg = f"`{name}`: expected no dim {dim!r}, got {', '.join(map(str, array.dims))}; {do}"
+            raise InvalidDataError(msg)
+    if name == "peak_compute" and "precision" in array.coords and not array["precision"].ndim:
+        msg = (
+            f"`{name}`: expected a dim precision, got the label {array['precision'].item()!r} alone, and it would be "
+            "the peak at any; keep the dim, array.expand_dims('precision'), or drop the label, "
+            "array.drop_vars('precision')"
+        )
+        raise InvalidDataError(msg)
+    for dim in ("mode", "precision"):
+        if dim in array.dims and dim in array.coords:
+            labels = [canonical(dim, one) if isinstance(one, str) else one for one in array[dim].values.tolist()]
+            array = array.assign_coords({dim: axis(dim, labels)})
+    for dim in BY_LABEL:
+        if dim in array.dims:
+            _labels_of(name, array, dim)
+    return array

@@ -17,7 +17,7 @@ from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.labels import axis, in_order, labelled
 from roofcube.model.beside import beside
 from roofcube.model.given import as_list, platforms_given, topologies_given
-from roofcube.model.hardware import check_hardware
+from roofcube.model.hardware import at_labels, check_hardware
 from roofcube.model.offered import as_offered
 from roofcube.model.own_networks import own_networks, own_tasks, with_experts_read, with_notes, with_phases, with_totals
 from roofcube.vocabulary import FORMATS, MODES, PRECISIONS, attributes
@@ -142,8 +142,11 @@ def inputs(
     needs = _needs(networks, kept, precisions, counts)
     if "precision" in hardware.dims and hardware["precision"].values.tolist() != precisions:
         hardware = hardware.reindex(precision=precisions, fill_value={"executed_precision": ""})
-    result = xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
-    result = with_experts_read(result.assign_coords(batch=axis("batch", _batches(task, batch))))
+    needs = needs.assign_coords(batch=axis("batch", _batches(task, batch)))
+    hardware = at_labels(hardware, {str(dim): needs[dim].values.tolist() for dim in needs.dims if dim != "precision"})
+    result = with_experts_read(
+        xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
+    )
     if "layer_out_channels" in result:
         cells = result["layer_out_channels"].size * (result["channel_tile"].size if "channel_tile" in result else 1)
         # of very many the model works it out from the two

@@ -206,3 +206,56 @@ def test_equal_labels_of_an_axis_are_one():
     board = rc.hypothetical(peak_compute=["2 TOP/s", "1 TOP/s", "2000 GOP/s"], memory_bandwidth=[8e9, 8e9])
     assert board["peak_compute"].values.tolist() == board["peak"].values.tolist() == [2e12, 1e12]
     assert board.sizes["bandwidth"] == 1
+
+
+def varying(what, dim, labels):
+    values = xr.DataArray([1e12, 2e12], dims=dim, coords={} if labels is None else {dim: labels})
+    return rc.hypothetical(**{"peak_compute": 1e13, "memory_bandwidth": 1e9, what: values})
+
+
+@pytest.mark.parametrize("beside", [[], ["TX2"]])
+@pytest.mark.parametrize(
+    ("what", "dim", "labels", "asked"),
+    [
+        ("memory_bandwidth", "batch", [8, 1], {"batch": [1, 8]}),
+        ("memory_bandwidth", "batch", [8, 1], {"batch": 1.0}),
+        ("peak_compute", "topology", ["CNV", "MLP"], {"topologies": "MLP"}),
+        ("peak_compute", "pruning", [50, 100], {"topologies": "CNV", "pruning": [100, 50]}),
+        ("peak_compute", "precision", ["int8", "half"], {}),
+    ],
+)
+def test_an_array_along_a_dim_of_the_model_is_read_by_its_labels(what, dim, labels, asked, beside):
+    platforms = [varying(what, dim, labels), *beside]
+    inputs = rc.inputs(platforms=platforms, **{"topologies": "CNV", "batch": 1, "precision": ["FP16", "INT8"]} | asked)
+    values = inputs[what].sel(platform="hypothetical") if beside else inputs[what]
+    given = dict(zip(["INT8", "FP16"] if dim == "precision" else labels, [1e12, 2e12], strict=True))
+    for label in inputs[dim].values.tolist():
+        assert np.nanmax(values.sel({dim: label}).values) == given[label]
+
+
+@pytest.mark.parametrize(
+    ("dim", "labels", "asked", "message"),
+    [
+        ("batch", [8, 1], {"batch": [4, 16]}, "a value at batch 4, 16, got values at 8, 1"),
+        ("batch", [8, 1], {"batch": [1, 4, 8]}, "a value at batch 4, got"),
+        ("topology", ["CNV", "MLP"], {"topologies": ["ResNet-50"]}, "a value at topology ResNet-50"),
+        ("pruning", [50, 100], {"pruning": [100, 25]}, "a value at pruning 25"),
+        ("batch", [1, 1], {}, "each label along 'batch' once, got 1 twice"),
+        ("precision", ["fp16", "half"], {}, "got 'FP16' twice"),
+        ("precision", None, {}, "expected labels along 'precision'"),
+        ("batch", None, {}, "expected labels along 'batch'"),
+        ("platform", ["a", "b"], {}, "expected no dim 'platform'"),
+        ("layer", None, {}, "expected no dim 'layer'"),
+    ],
+)
+def test_labels_that_an_array_lacks_are_told(dim, labels, asked, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.inputs(platforms=varying("peak_compute", dim, labels), **{"topologies": "CNV", "precision": "INT8"} | asked)
+
+
+def test_a_peak_at_one_precision_is_not_that_at_any():
+    peak = xr.DataArray(1e12, coords={"precision": "FP16"})
+    with pytest.raises(InvalidDataError, match="expand_dims"):
+        rc.hypothetical(peak_compute=peak, memory_bandwidth=1e9)
+    hardware = rc.hypothetical(peak_compute=peak.expand_dims("precision"), memory_bandwidth=1e9)
+    assert np.isnan(rc.inputs("mnist", platforms=hardware, precision="INT8").peak_compute.values).all()
