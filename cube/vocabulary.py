@@ -77,8 +77,9 @@ HARDWARE_FACTS = (
     "mode_rank",
 )  # fmt: skip
 NETWORK_FACTS = (
-    "ops", "params", "active_params", "expert_share", "params_read", "tokens", "activations", "activation_memory",
-    "state", "vector_ops", "vector_elements", "kernels", "layer_ops", "layer_params", "layer_params_read",
+    "ops", "params", "active_params", "expert_share", "params_read", "params_read_alone", "tokens", "activations",
+    "activation_memory", "state", "vector_ops", "vector_elements", "kernels", "layer_ops", "layer_params",
+    "layer_params_read", "layer_params_read_alone",
     "layer_activations", "layer_out_channels", "layer_patches", "layer_fully_connected", "layer_grouped",
     "layer_repeats", "top1", "top5", "element_bytes", "operational_intensity", "task", "architecture", "counts_source",
 )  # fmt: skip
@@ -272,6 +273,7 @@ VARIABLES: dict[str, Variable] = {
     "active_params": Variable("1", "parameters that one token passes or looks up", "min"),
     "expert_share": Variable("1", "share of the routed experts that one token passes"),
     "params_read": Variable("1", "parameters that a batch reads (of a mixture the experts chosen)", "min"),
+    "params_read_alone": Variable("1", "parameters that an input reads by itself (of experts those chosen)", "min"),
     "tokens": Variable("1", "tokens of one input"),
     "activations": Variable("1", "activation elements read and written per input", "min"),
     "activation_memory": Variable("1", "activation elements alive at once per input (largest layer)", "min"),
@@ -282,6 +284,9 @@ VARIABLES: dict[str, Variable] = {
     "layer_ops": Variable("op", "operations per input and layer", "min"),
     "layer_params": Variable("1", "parameters per layer", "min"),
     "layer_params_read": Variable("1", "parameters per layer that a batch reads (of experts those chosen)", "min"),
+    "layer_params_read_alone": Variable(
+        "1", "parameters per layer that an input reads by itself (of experts those chosen)", "min"
+    ),
     "layer_activations": Variable("1", "activation elements read and written per input and layer", "min"),
     "layer_out_channels": Variable("1", "output channels of a layer"),
     "layer_patches": Variable("1", "elements that lowering a convolution to a matrix product reads (im2col)"),

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["check", "quality_bits"]
 ROWS_TOGETHER = 400  # judged at once: of 7,388 rows of deep networks all at once take 150 MB
 BATCH_OF_INPUTS = "batch of the inputs"
-EXPERTS_READ = ("params_read", "layer_params_read")  # made of the batch
+# made of the batch, and for one input by itself
+EXPERTS_READ = ("params_read", "layer_params_read", "params_read_alone", "layer_params_read_alone")
 LEAST = ("infeasible", "memory_required")  # of these the least allows most
 
 

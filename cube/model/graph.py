@@ -389,7 +389,7 @@ class _Builder:
     def _transfer_time(self, names: tuple[str, ...], storage: Storage) -> Node:
         """Time to move the named elements once; 0 where they may stay on chip and fit."""
         why = f"{'weights' if names == ('params',) else ' and '.join(names)}={storage!r}"
-        elements = _added([self._moved(name, why) for name in names])
+        elements = _added([self._moved(name, storage, why) for name in names])
         assert elements is not None
         time = elements * self._element_bytes(names[0]) / self.need("memory_bandwidth", why)
         if storage == "on chip if it fits" and self.has("on_chip_memory"):
@@ -403,9 +403,19 @@ class _Builder:
         alive = "activation_memory" if name == "activations" and self.has("activation_memory") else name
         return self.total(alive, why)
 
-    def _moved(self, name: str, why: str) -> Node:
-        if name == "params" and self.has("params_read"):
-            name = "params_read"
+    def _moved(self, name: str, storage: Storage, why: str) -> Node:
+        """Refer to the elements of a reading; of a mixture of experts those that the batch chose, or each input."""
+        if name != "params" or not self.has("params_read"):
+            return self._elements(name, why)
+        together = self._elements("params_read", why)
+        if not self.has("params_read_alone"):
+            return together
+        alone = self._elements("params_read_alone", why)
+        if storage == "memory per input":
+            return alone
+        return where(leaf("weights_shared"), together, alone) if self.has("weights_shared") else together
+
+    def _elements(self, name: str, why: str) -> Node:
         if not self.layered:
             return self.total(name, why)
         node = self.per_layer(name, why)

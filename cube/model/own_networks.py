@@ -335,7 +335,7 @@ def with_notes(needs: xr.Dataset, notes: pl.DataFrame) -> xr.Dataset:
 
 
 def with_experts_read(inputs: xr.Dataset) -> xr.Dataset:
-    """Add how many weights a batch reads of a mixture of experts: those that any of its tokens chose.
+    """Add how many weights a batch reads of a mixture of experts, and an input alone: those that any token chose.
 
     Of experts each taken with the share s by a token, t tokens take 1 − (1 − s)^t, chosen evenly and independently.
     """
@@ -345,12 +345,14 @@ def with_experts_read(inputs: xr.Dataset) -> xr.Dataset:
     if not bool((share < 1).any()):
         return inputs
     routed = (inputs["params"] - inputs["active_params"]) / (1 - share.where(share < 1, 0.0))
-    missed = (1 - share) ** (inputs["batch"] * inputs["tokens"])
-    read = (inputs["params"] - routed * missed).where(share < 1, inputs["params"])
-    dims = [dim for dim in (*inputs["ops"].dims, "batch") if dim in read.dims]
-    added = {"params_read": read.transpose(*dims)}
-    if "layer_params" in inputs:
-        added["layer_params_read"] = (inputs["layer_params"] * (read / inputs["params"])).transpose(..., "layer")
+    added = {}
+    tokens = inputs["tokens"]
+    for name, together in {"params_read": inputs["batch"] * tokens, "params_read_alone": tokens}.items():
+        read = (inputs["params"] - routed * (1 - share) ** together).where(share < 1, inputs["params"])
+        dims = [dim for dim in (*inputs["ops"].dims, "batch") if dim in read.dims]
+        added[name] = read.transpose(*dims)
+        if "layer_params" in inputs:
+            added[f"layer_{name}"] = (inputs["layer_params"] * (read / inputs["params"])).transpose(..., "layer")
     return inputs.assign(added)
 
 

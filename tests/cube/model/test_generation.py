@@ -107,6 +107,31 @@ def test_a_batch_reads_the_experts_that_its_tokens_chose():
     )
 
 
+@pytest.mark.parametrize(
+    ("assumptions", "chip"),
+    [
+        (rc.PUBLISHED, {}),
+        (rc.SERVING, {"weights_shared": False}),
+        (rc.BOUND, {"weights_shared": False}),
+        (rc.BOUND, {"weights_shared": False, "weight_memory_b": 1e6}),
+    ],
+)
+@pytest.mark.parametrize("beside", [[], ["CNV"]])
+def test_inputs_that_read_their_own_weights_read_their_own_experts(assumptions, chip, beside):
+    net = rc.read_network(MIXTRAL, name="mixtral", context=[16, 128])
+    chips = [CHIP | chip, CHIP | chip | {"platform": "Other", "weights_shared": True}]
+    inputs = rc.inputs(topologies=[net, *beside], platforms=chips, batch=[1, 16], pruning=100)
+    whole = rc.predict(inputs, assumptions=assumptions)
+    speed = whole.predicted_throughput.sel(topology="mixtral").broadcast_like(inputs.batch).squeeze()
+    each = speed.sel(platform="Chip")
+    np.testing.assert_allclose(each.sel(batch=16), each.sel(batch=1), rtol=1e-12)
+    shared = speed.sel(platform="Other", phase="decode")
+    faster = assumptions is not rc.PUBLISHED
+    assert ((shared.sel(batch=16) > 1.01 * shared.sel(batch=1)) == faster).all()
+    swept = rc.Sweep(inputs, assumptions=assumptions, dtype="f8").compute()
+    np.testing.assert_array_equal(swept.predicted_throughput.values, whole.predicted_throughput.values)
+
+
 def test_everything_that_a_mixture_needs_says_what_it_is():
     net = rc.read_network(MIXTRAL, name="mixtral", phase="decode", context=128)
     inputs = rc.inputs(topologies=["CNV", net], platforms="TX2", precision="FP16", pruning=100, batch=[1, 2])
