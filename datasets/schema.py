@@ -129,7 +129,7 @@ class PlatformStructure:
     cores
         Cores that each take one input at a time.
     weight_memory_b
-        On-chip memory that keeps weights between batches.
+        On-chip memory that keeps weights between batches; 0 where none does, None where it is not known.
     channel_tile
         Width of the output-channel tile of the compute array.
     weights_shared
@@ -141,7 +141,7 @@ class PlatformStructure:
     platform: Label
     board: str = ""
     cores: Count = 1
-    weight_memory_b: NotNegative = 0.0
+    weight_memory_b: NotNegative | None = None
     channel_tile: Count = 1
     weights_shared: bool = True
     dataflow: bool = False

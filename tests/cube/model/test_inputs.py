@@ -12,7 +12,7 @@ from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputErro
 from roofcube.kernels.graph.expression import maximum
 from roofcube.kernels.tuning import Tuning
 from roofcube.model.graph import build_model, dim_order
-from roofcube.vocabulary import ELEMENT_BYTES
+from roofcube.vocabulary import ELEMENT_BYTES, INFEASIBLE
 
 
 def test_each_variable_has_only_the_dims_it_depends_on():
@@ -593,3 +593,16 @@ def test_a_term_is_told_why_an_input_is_no_number(value, reason):
     with pytest.raises(AttributeError, match="`double`: the model has no node 'other'"):
         rc.Sweep(inputs, assumptions=rc.BOUND.with_term("double", lambda m: m.other * 2))
     assert rc.Sweep(inputs, assumptions=rc.BOUND.with_term("double", lambda m: m.ops * (1 + hasattr(m, "odd"))))
+
+
+def test_memory_on_the_chip_is_the_same_in_every_mode_and_unknown_where_no_row_says_it():
+    row = {"platform": "P", "device_class": "GPU", "precision": "INT8", "peak_compute": 1e12, "memory_bandwidth": 1e9}
+    modes = [row | {"mode": "fast", "on_chip_memory": "3 MB"}, row | {"mode": "eco"}, row | {"platform": "Q"}]
+    for rows in (modes, modes[::-1]):
+        inputs = rc.inputs("mnist", platforms=rows, batch=1)
+        assert inputs.on_chip_memory.sel(platform="P").item() == 3e6
+        assert np.isnan(inputs.on_chip_memory.sel(platform="Q").item())
+    held = rc.Assumptions(weights="on chip")
+    reason = rc.predict(inputs.assign(params=inputs.params * 1e3), assumptions=held).infeasible.sel(pruning=100)
+    assert reason.sel(platform="P", mode="eco").item() == INFEASIBLE["does_not_fit_memory"]
+    assert reason.sel(platform="Q", mode="default").item() != INFEASIBLE["does_not_fit_memory"]
