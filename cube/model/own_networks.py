@@ -370,7 +370,9 @@ def _accuracy_of(table: pl.DataFrame) -> pl.DataFrame:
             figure, *middle, unit = name.split("_")
             where = middle[0].upper() if middle else row[precision] if precision else None
             if row[name] is not None:
-                rows.setdefault((*(row[column] for column in KEY), where), {})[f"{figure}_{unit}"] = row[name]
+                key = (*(row[column] for column in KEY), where)
+                first = rows.setdefault(key, {}).setdefault(f"{figure}_{unit}", row[name])
+                _check_same_accuracy(key, figure, first, row[name])
     for (*key, where), values in rows.items():
         # a figure that is not given for this precision is the one for all
         for name, value in rows.get((*key, None), {}).items() if where is not None else ():
@@ -382,3 +384,14 @@ def _accuracy_of(table: pl.DataFrame) -> pl.DataFrame:
         schema={**kinds, **figures},
         orient="row",
     )
+
+
+def _check_same_accuracy(key: tuple[object, ...], figure: str, first: float, other: float) -> None:
+    if first != other and not (np.isnan(first) and np.isnan(other)):
+        topology, kept, precision = key
+        at = "" if precision is None else f" at {precision}"
+        msg = (
+            f"`topologies`: expected one {figure} of {topology!r} at {kept:g} %{at}, got {first:g} and {other:g}; "
+            "correct one, or give one network another label with `roofcube.read_network(..., name=...)`"
+        )
+        raise InvalidDataError(msg)

@@ -125,6 +125,19 @@ def test_accuracy_at_one_precision_goes_before_that_at_all():
     assert cube.top1.squeeze().values.tolist() == [86.0, 87.0]
 
 
+@pytest.mark.parametrize("figures", [(60.0, 70.0), (70.0, 60.0)])
+@pytest.mark.parametrize("figure", ["top1", "top5"])
+def test_two_accuracies_of_one_network_are_told_with_both(figure, figures):
+    rows = {"topology": ["T", "T"], "ops": [1e9] * 2, "params": [1e6] * 2, "precision": ["INT8", "FP16"]}
+    message = f"one {figure} of 'T' at 100 % at INT8, got {figures[0]:g} and {figures[1]:g}"
+    with pytest.raises(InvalidDataError, match=message):
+        inputs(pl.DataFrame(rows | {f"{figure}_int8_percent": figures}))
+    with pytest.raises(InvalidDataError, match=message):
+        inputs(pl.DataFrame(rows | {f"{figure}_percent": [figures[0], 50.0], f"{figure}_int8_percent": figures[1]}))
+    same = inputs(pl.DataFrame(rows | {f"{figure}_int8_percent": [60.0, None], f"{figure}_percent": [60.0, 50.0]}))
+    assert same[figure].sel(precision="FP16").item() == 50.0
+
+
 # totals ---------------------------------------------------------------------------------------------------------------
 
 
