@@ -254,7 +254,7 @@ def _of_precisions(design: xr.Dataset, precisions: list[str] | None, usual: Sequ
         return design
     known = design["precision"].values.tolist()
     wanted = [one for one in (usual if precisions is None else precisions) if one in known]
-    return design.sel(precision=wanted or list(usual)).drop_attrs(deep=False)
+    return design.sel(precision=wanted or known).drop_attrs(deep=False)
 
 
 def _of_modes(hardware: xr.Dataset, modes: list[str] | None) -> xr.Dataset:
@@ -315,9 +315,9 @@ def _with_stored_apart(table: pl.DataFrame, precisions: list[str] | None) -> pl.
         if name not in FORMATS or not FORMATS[name].weights < FORMATS[name].computed == WIDE:
             continue
         lacking = table.join(table.filter(pl.col("precision") == name), on=["platform", "mode"], how="anti")
-        wide = lacking.filter(pl.col("precision").is_in(["FP16", "BF16"])).sort(
-            "peak_compute_op_per_s", descending=True
-        )
+        # of equal peaks that which reads faster, then FP16
+        best = ["peak_compute_op_per_s", "memory_bandwidth_b_per_s", pl.col("precision") == "FP16"]
+        wide = lacking.filter(pl.col("precision").is_in(["FP16", "BF16"])).sort(best, descending=True, nulls_last=True)
         runs = wide.unique(["platform", "mode"], keep="first", maintain_order=True)
         added.append(runs.with_columns(precision=pl.lit(name), executed_precision=pl.lit(name)))
     return pl.concat([table, *added], how="diagonal_relaxed") if added else table

@@ -172,6 +172,22 @@ def test_narrow_weights_run_where_sixteen_bits_do():
     assert "W4A16" not in rc.inputs("cifar10", platforms=["TX2"]).precision.values
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"memory_bandwidth": "3 TB/s", "listed_power_w": 500}, (3e12, 700)),
+        ({"memory_bandwidth": "4 TB/s", "listed_power_w": 500}, (4e12, 500)),
+        ({"memory_bandwidth": "unknown", "listed_power_w": 500}, (3e12, 700)),
+    ],
+)
+def test_narrow_weights_run_in_the_same_of_two_equal_formats_in_any_order_of_rows(more, expected, order):
+    rows = [CHIP, CHIP | {"precision": "BF16"} | more][::order]
+    inputs = rc.inputs("cifar10", platforms=rows, precision=["W4A16", "FP16", "BF16"], batch=1)
+    told = [inputs[name].broadcast_like(inputs.precision) for name in ("memory_bandwidth", "power")]
+    assert tuple(one.sel(precision="W4A16").item() for one in told) == expected
+
+
 def test_a_cube_says_that_a_seeing_model_is_counted_by_its_text_alone(tmp_path):
     model = {"model_type": "llava", "text_config": LLAMA, "vision_config": {"model_type": "clip_vision_model"}}
     nets = [rc.read_network(one, name=name, context=128) for one, name in ((model, "Seeing"), (LLAMA, "Text"))]

@@ -36,6 +36,24 @@ def test_peak_scales_with_bits():
     assert peaks["FP32"] == 0.25e12
 
 
+@pytest.mark.parametrize("beside", [[], ["TX2"]])
+@pytest.mark.parametrize("asked", [None, ["INT8", "FP16"], ["FP8"]])
+def test_peak_scales_with_bits_where_power_is_known_at_one_precision(asked, beside):
+    power = xr.DataArray([20.0], dims="precision", coords={"precision": ["INT8"]})
+    mine = rc.hypothetical(name="mine", peak_compute=1e12, memory_bandwidth=1e9, peak_scaling="bits", power=power)
+    inputs = rc.inputs("cifar10", platforms=[mine, *beside], precision=asked, mode="default" if beside else None)
+    cube = rc.predict(inputs.sel(platform="mine"))
+    for precision in inputs.precision.values.tolist():
+        cells = cube.sel(precision=precision, pruning=100)
+        assert cells.peak_compute.item() == {"INT2": 4e12, "INT4": 2e12, "FP16": 5e11, "FP32": 2.5e11}.get(
+            precision, 1e12
+        )
+        assert np.isfinite(cells.predicted_throughput.values).any()
+        assert np.isnan(cells.predicted_energy.values).all() == (precision != "INT8")
+    alone = mine.sel(precision=["INT16"])
+    assert rc.inputs("cifar10", platforms=alone).peak_compute.item() == 5e11
+
+
 def test_a_dataarray_keeps_its_dims():
     own = xr.DataArray(np.full((2, 3), 1e12), dims=("chip", "clock"))
     assert rc.hypothetical(peak_compute=own, memory_bandwidth=1e9)["peak_compute"].dims == ("chip", "clock")
