@@ -30,15 +30,13 @@ def as_list(value: Any) -> list[Any] | None:
     return [items] if items and all(_is_row(one) for one in items) else items
 
 
-def platforms_given(platforms: Any) -> list[Any] | None:
+def platforms_given(chosen: list[Any] | None) -> list[Any] | None:
     """Return names, polars tables and Datasets; files are read, other tables and rows validated."""
-    chosen = as_list(platforms)
     return None if chosen is None else [_platform(one) for one in chosen]
 
 
-def topologies_given(topologies: Any) -> list[Any] | None:
+def topologies_given(chosen: list[Any] | None) -> list[Any] | None:
     """Return names and polars tables of networks; files are read, other tables validated as `read_network` does."""
-    chosen = as_list(topologies)
     return None if chosen is None else [_topology(one) for one in chosen]
 
 

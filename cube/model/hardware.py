@@ -135,9 +135,8 @@ def hypothetical(
         scale = xr.DataArray(shares, dims="precision", coords={"precision": list(FORMATS)})
         if "precision" in hardware.dims:
             # what another array says at some precisions is not known at the others
-            hardware = hardware.reindex(
-                precision=list(dict.fromkeys([*FORMATS, *hardware["precision"].values.tolist()]))
-            )
+            labels = dict.fromkeys([*FORMATS, *hardware["precision"].values.tolist()])
+            hardware = hardware.reindex(precision=list(labels))
         hardware["peak_compute"] = (hardware["peak_compute"] * scale).assign_attrs(hardware["peak_compute"].attrs)
         hardware.attrs["peak_scaling"] = "bits"
     return hardware

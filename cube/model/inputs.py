@@ -122,27 +122,25 @@ def inputs(
     """
     check_choice("counts", counts, ("exact", "site"))
     check_choice("layout", layout, ("product", "offered"))
-    hardware_given, networks_given = platforms_given(platforms), topologies_given(topologies)
+    chosen = _chosen(
+        platforms=platforms, topologies=topologies, precision=precision, pruning=pruning, batch=batch, mode=mode
+    )
+    hardware_given, networks_given = platforms_given(chosen["platforms"]), topologies_given(chosen["topologies"])
     if task is not None:
         own = own_tasks(one for one in networks_given or () if isinstance(one, pl.DataFrame))
         if task not in own:
             do = f"for networks of a task of your own say it: read_network(..., task={task!r})" if own else ""
             task = _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]), do=do)
     networks = _network_tables(task, networks_given)
-    asked = as_list(precision)
-    chosen = {"platforms": platforms, "topologies": topologies, "precision": precision, "mode": mode}
-    for what, given in {**chosen, "pruning": pruning, "batch": batch}.items():
-        if isinstance(given, list | tuple | set | np.ndarray | xr.DataArray) and as_list(given) == []:
-            msg = f"`{what}`: expected at least one label, got none; leave it out for all"
-            raise InvalidDataError(msg)
+    asked = chosen["precision"]
     wanted = asked and list(dict.fromkeys(canonical("precision", f"{one}") for one in asked))
-    hardware = _hardware_inputs(hardware_given, as_list(mode), wanted, collection_of(task))
-    kept = _pruning_labels(pruning, networks)
-    precisions = _precisions(precision, hardware, networks)
+    hardware = _hardware_inputs(hardware_given, chosen["mode"], wanted, collection_of(task))
+    kept = _pruning_labels(chosen["pruning"], networks)
+    precisions = _precisions(asked, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
     if "precision" in hardware.dims and hardware["precision"].values.tolist() != precisions:
         hardware = hardware.reindex(precision=precisions, fill_value={"executed_precision": ""})
-    needs = needs.assign_coords(batch=axis("batch", _batches(task, batch)))
+    needs = needs.assign_coords(batch=axis("batch", _batches(task, chosen["batch"])))
     hardware = at_labels(hardware, {str(dim): needs[dim].values.tolist() for dim in needs.dims if dim != "precision"})
     result = with_experts_read(
         xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
@@ -159,6 +157,16 @@ def inputs(
 # labels ---------------------------------------------------------------------------------------------------------------
 
 
+def _chosen(**arguments: Any) -> dict[str, list[Any] | None]:
+    """Return what each argument lists, read once; none where it is left out."""
+    chosen = {what: as_list(given) for what, given in arguments.items()}
+    for what, given in chosen.items():
+        if given is not None and not given:
+            msg = f"`{what}`: expected at least one label, got none; leave it out for all"
+            raise InvalidDataError(msg)
+    return chosen
+
+
 def _known_label(what: str, label: str, known: Iterable[str], *, do: str = "") -> str:
     names = list(known)
     name = canonical(what, label)
@@ -167,22 +175,21 @@ def _known_label(what: str, label: str, known: Iterable[str], *, do: str = "") -
     return name
 
 
-def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
-    chosen = as_list(batch)
+def _batches(task: str | None, chosen: list[Any] | None) -> np.ndarray[Any, Any]:
     if chosen is None:
         measured = task if task in datasets.tasks() else None
         chosen = sorted(datasets.load_measurements(measured)["batch"].unique().to_list())
     values = np.asarray(chosen)
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iuf" or not (values > 0).all())):
-        msg = f"`batch`: expected positive numbers, got {batch!r}; give the inputs in flight together, 1 or more"
+        got = ", ".join(map(repr, chosen))
+        msg = f"`batch`: expected positive numbers, got {got}; give the inputs in flight together, 1 or more"
         raise InvalidDataError(msg)
     _, first = np.unique(values, return_index=True)
     return values[np.sort(first)]
 
 
-def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
+def _pruning_labels(chosen: list[Any] | None, networks: dict[str, Any]) -> list[float]:
     known = sorted(networks["counts"]["pruning_percent"].unique().to_list(), reverse=True)
-    chosen = as_list(pruning)
     if chosen is None:
         return known
     kept = []
@@ -200,13 +207,12 @@ def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
     return list(dict.fromkeys(kept))
 
 
-def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) -> list[str]:
+def _precisions(chosen: list[Any] | None, hardware: xr.Dataset, networks: dict[str, Any]) -> list[str]:
     offered = hardware["precision"].values.tolist() if "precision" in hardware.dims else []
     trained = networks["accuracy"]["precision"].drop_nulls().unique().to_list()
     if "precision" in networks["counts"].columns:
         trained += networks["counts"]["precision"].drop_nulls().unique().to_list()
     known = in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
-    chosen = as_list(precision)
     if chosen is not None:
         named = [_known_label("precision", one, dict.fromkeys([*known, *FORMATS])) for one in chosen]
         return list(dict.fromkeys(named))

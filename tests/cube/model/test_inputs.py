@@ -3,6 +3,7 @@ from __future__ import annotations
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import xarray as xr
@@ -569,10 +570,18 @@ def test_chunks_that_are_none_are_told(chunks, error, message):
 
 
 @pytest.mark.parametrize("what", ["platforms", "topologies", "precision", "mode", "pruning", "batch"])
-@pytest.mark.parametrize("nothing", [[], (), np.array([])])
+@pytest.mark.parametrize("nothing", [[], (), np.array([]), range(0), iter(()), pd.Series([], dtype=object)])
 def test_no_label_at_all_is_refused(what, nothing):
     with pytest.raises(InvalidDataError, match=f"`{what}`: expected at least one label, got none"):
         rc.inputs("mnist", **{what: nothing})
+
+
+def test_labels_that_can_be_read_once_are_labels():
+    asked = {"platforms": ["TX2"], "precision": ["half", "FP32"], "mode": ["maxn"], "pruning": [100], "batch": [1, 8]}
+    once = {what: iter(labels) for what, labels in asked.items()}
+    assert rc.inputs("cifar10", topologies=iter(["CNV"]), **once).identical(
+        rc.inputs("cifar10", topologies="CNV", **asked)
+    )
 
 
 @pytest.mark.parametrize(
