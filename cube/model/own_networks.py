@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,15 @@ def own_networks(tables: Sequence[pl.DataFrame], task: str | None, embedded: pl.
     InvalidDataError
         If a network or a layer of it comes from two sources, naming the label and both; if a table is neither of layers
         nor of totals; if it holds no network of the task.
+
+    Warns
+    -----
+    UserWarning
+        Naming the networks of a table that are left out, being of other tasks.
     """
     completed = [_completed_totals(table, number, task) for number, table in enumerate(tables, start=1)]
+    for table, chosen in zip(tables, completed, strict=True):
+        _tell_left_out(table, chosen, task)
     _check_distinct(completed, embedded)
     layers = [table for table in completed if "layer" in table.columns]
     totals = [table for table in completed if "layer" not in table.columns]
@@ -112,6 +120,16 @@ def _completed_totals(table: pl.DataFrame, number: int, task: str | None) -> pl.
         msg = f"`topologies`: {name} holds no network of the task {task!r}, only of {others}; leave it out, or the task"
         raise InvalidDataError(msg)
     return chosen
+
+
+def _tell_left_out(table: pl.DataFrame, chosen: pl.DataFrame, task: str | None) -> None:
+    """Warn where a table has networks of other tasks, beside those that are chosen."""
+    there = set(chosen["topology"].to_list())
+    left = [name for name in table["topology"].unique(maintain_order=True) if name not in there]
+    if left:
+        names = ", ".join(map(repr, left))
+        msg = f"`topologies`: left out {names} of another task than {task!r}; ask for each task by itself"
+        warnings.warn(msg, UserWarning, stacklevel=5)
 
 
 def _check_distinct(tables: list[pl.DataFrame], embedded: pl.DataFrame) -> None:
@@ -292,6 +310,7 @@ def with_phases(needs: xr.Dataset, phases: pl.DataFrame) -> xr.Dataset:
     }
     sizes = tuple(map(len, labels.values()))
     at = [needs[dim].values.tolist() for dim in ("topology", "pruning")]
+    phases = phases.filter(pl.col("pruning_percent").is_in(at[1]))
     place = tuple(
         np.array([known.index(one) for one in phases[column].to_list()], dtype=np.intp)
         for known, column in zip([*at, labels["phase"], labels["context"]], [*KEY, *PHASE_DIMS], strict=True)
@@ -370,9 +389,9 @@ def _accuracy_of(table: pl.DataFrame) -> pl.DataFrame:
             figure, *middle, unit = name.split("_")
             where = middle[0].upper() if middle else row[precision] if precision else None
             if row[name] is not None:
-                key = (*(row[column] for column in KEY), where)
-                first = rows.setdefault(key, {}).setdefault(f"{figure}_{unit}", row[name])
-                _check_same_accuracy(key, figure, first, row[name])
+                place = (*(row[column] for column in KEY), where)
+                first = rows.setdefault(place, {}).setdefault(f"{figure}_{unit}", row[name])
+                _check_same_accuracy(place, figure, first, row[name])
     for (*key, where), values in rows.items():
         # a figure that is not given for this precision is the one for all
         for name, value in rows.get((*key, None), {}).items() if where is not None else ():
@@ -386,9 +405,9 @@ def _accuracy_of(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _check_same_accuracy(key: tuple[object, ...], figure: str, first: float, other: float) -> None:
+def _check_same_accuracy(place: tuple[Any, ...], figure: str, first: float, other: float) -> None:
     if first != other and not (np.isnan(first) and np.isnan(other)):
-        topology, kept, precision = key
+        topology, kept, precision = place
         at = "" if precision is None else f" at {precision}"
         msg = (
             f"`topologies`: expected one {figure} of {topology!r} at {kept:g} %{at}, got {first:g} and {other:g}; "

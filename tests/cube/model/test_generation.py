@@ -10,6 +10,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
+from roofcube.vocabulary import INFEASIBLE
 
 LLAMA = {
     "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
@@ -162,6 +163,15 @@ def test_other_networks_stand_beside_transformers():
     twice = [net, rc.read_network(LLAMA, name="llama", context=256)]
     with pytest.raises(InvalidDataError, match="'llama' at 100 % comes twice"):
         rc.inputs(topologies=twice, platforms="TX2")
+
+
+def test_a_transformer_that_is_not_there_at_a_pruning_is_not_defined_there():
+    net = rc.read_network(LLAMA, name="llama", context=[64, 128])
+    for pruning in ([50, 25], [100, 50]):
+        inputs = rc.inputs(topologies=["CNV", net], platforms="TX2", precision="FP16", pruning=pruning, batch=1)
+        reason = rc.predict(inputs, assumptions=rc.SERVING).infeasible.sel(topology="llama")
+        assert {"phase", "context"} <= set(inputs.dims)
+        assert (reason.sel(pruning=50) == INFEASIBLE["network_not_defined"]).all()
 
 
 def test_narrow_weights_run_where_sixteen_bits_do():

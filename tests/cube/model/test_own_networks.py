@@ -88,7 +88,10 @@ def test_an_own_task_is_a_task_like_the_embedded_ones():
     assert cube.attrs["task"] == "kws"
     assert cube.task.values.tolist() == ["kws"]
     assert cube.batch.size > 3
-    assert rc.inputs("kws", platforms="TX2", topologies=pl.concat([mine, other])).topology.values.tolist() == ["Mine"]
+    with pytest.warns(UserWarning, match="left out 'Other' of another task than 'kws'") as told:
+        both = rc.inputs("kws", platforms="TX2", topologies=pl.concat([mine, other]))
+    assert both.topology.values.tolist() == ["Mine"]
+    assert told[0].filename == __file__
     with pytest.raises(
         InvalidDataError, match="table 2 of `topologies` holds no network of the task 'kws', only of 'vad'"
     ):
