@@ -16,7 +16,9 @@ from roofcube.files.onnx.tensors import subgraphs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["written_out"]
+__all__ = ["stored_as", "written_out"]
+
+CONSTANT = "roofcube.constant"  # of a node: which constant of which function it was
 
 # nodes of the largest models that were seen: some 50,000
 MOST_NODES = 2_000_000
@@ -42,8 +44,23 @@ def written_out(model: onnx.ModelProto) -> onnx.ModelProto:
         raise ValueError(msg)
     for graph in (model.graph, *model.functions):
         _give_defaults(graph.node, functions)
+    for function in model.functions:
+        _name_constants(function)
     _bring_to_opsets(model)
     return onnx.inliner.inline_local_functions(model)
+
+
+def stored_as(node: onnx.NodeProto) -> str:
+    """Name the constant of a function that a node was before it was written out; empty where it was none."""
+    return next((one.value for one in node.metadata_props if one.key == CONSTANT), "")
+
+
+def _name_constants(function: onnx.FunctionProto) -> None:
+    """Let the constants of a function be known in every call, in each of which they are the same weights."""
+    for place, node in enumerate(_everywhere(function.node)):
+        # what an attribute of the call says is another one in each
+        if node.op_type == "Constant" and not any(one.ref_attr_name for one in node.attribute):
+            node.metadata_props.add(key=CONSTANT, value=repr((*_name_of(function), place)))
 
 
 def _bring_to_opsets(model: onnx.ModelProto) -> None:

@@ -22,6 +22,7 @@ from onnx import TensorProto
 
 from roofcube.errors import RoofcubeError
 from roofcube.files.onnx.extent import Budget, needed
+from roofcube.files.onnx.functions import stored_as
 from roofcube.files.onnx.operators import INDEX_TYPES, is_understood, work_of
 from roofcube.files.onnx.shapes import are_alternatives, as_scalar, domain_of, inferred
 from roofcube.files.onnx.tensors import (
@@ -147,7 +148,8 @@ class Walk:
         note: str,
     ) -> list[Tensor]:  # fmt: skip
         if node.op_type == "Constant" and domain_of(node) == "":
-            return [replace(constant_node(node, name, self.folder), stored=repr((*origin, node.output[0])))]
+            stored = stored_as(node) or repr((*origin, node.output[0]))
+            return [replace(constant_node(node, name, self.folder), stored=stored)]
         inputs = tuple(scope.get(one) if one else None for one in node.input)
         if node.op_type == "Range":
             # run times take a list of one number too

@@ -92,3 +92,23 @@ def test_weights_that_refused_nodes_share_are_there_once(tmp_path):
     path = write(tmp_path, calls, {"w": zeros(8, 8)}, [1, 8], functions=[])
     with pytest.raises(InvalidDataError, match=r"local\.Odd \(2 nodes: .*; 100\.0% of the weights\)"):
         rc.read_network(path)
+
+
+def test_weights_that_a_function_holds_are_there_once_however_often_it_is_called(tmp_path):
+    def held(name, constant, **more):
+        body = [constant, node("MatMul", ["a", "k"], ["o"])]
+        return helper.make_function("local", name, ["a"], ["o"], body, OPSETS, **more)
+
+    def params(*functions, **more):
+        calls = [node("F", ["x"], ["h"], domain="local", **more), node("F", ["h"], ["g"], domain="local", **more)]
+        calls.append(node("G", ["g"], ["y"], domain="local"))
+        table = rc.read_network(write(tmp_path, calls, {}, [1, 8], functions=functions))
+        assert table["ops"].sum() == 2 * 3 * 64
+        return table["params"].sum()
+
+    tensor = onnx.numpy_helper.from_array(zeros(8, 8))
+    stored = node("Constant", [], ["k"], value=tensor)
+    assert params(held("F", stored), held("G", stored)) == 2 * 64
+    given = node("Constant", [], ["k"])
+    given.attribute.append(onnx.AttributeProto(name="value", ref_attr_name="v", type=onnx.AttributeProto.TENSOR))
+    assert params(held("F", given, attributes=["v"]), held("G", stored), v=tensor) == 3 * 64
