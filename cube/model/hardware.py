@@ -13,6 +13,7 @@ from roofcube.datasets.quantities import QUANTITIES, check_numbers, factor_of, n
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.labels import axis
 from roofcube.vocabulary import FORMATS, NETWORK_DIMS, PHASE_DIMS, VARIABLES, attributes
+from roofcube.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,8 +194,8 @@ def at_labels(hardware: xr.Dataset, labels: Mapping[str, Sequence[Any]]) -> xr.D
         missing = [label for label in labels[dim] if label not in places]
         if missing:
             msg = (
-                f"`{name}`: expected a value at {dim} {', '.join(map(str, missing))}, got values at "
-                f"{', '.join(map(str, places))}; give the missing ones too, or ask for no other {dim}"
+                f"`{name}`: expected a value at {dim} {listed(list(map(str, missing)))}, got values at "
+                f"{listed(list(map(str, places)))}; give the missing ones too, or ask for no other {dim}"
             )
             raise InvalidDataError(msg)
         hardware = hardware.isel({dim: [places[label] for label in labels[dim]]})

@@ -181,8 +181,7 @@ def _batches(task: str | None, chosen: list[Any] | None) -> np.ndarray[Any, Any]
         chosen = sorted(datasets.load_measurements(measured)["batch"].unique().to_list())
     values = np.asarray(chosen)
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iuf" or not (values > 0).all())):
-        got = ", ".join(map(repr, chosen))
-        msg = f"`batch`: expected positive numbers, got {got}; give the inputs in flight together, 1 or more"
+        msg = f"`batch`: expected positive numbers, got {chosen!r:.80}; give the inputs in flight together, 1 or more"
         raise InvalidDataError(msg)
     _, first = np.unique(values, return_index=True)
     return values[np.sort(first)]

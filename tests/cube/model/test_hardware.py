@@ -254,7 +254,7 @@ def test_an_array_along_a_dim_of_the_model_is_read_by_its_labels(what, dim, labe
 @pytest.mark.parametrize(
     ("dim", "labels", "asked", "message"),
     [
-        ("batch", [8, 1], {"batch": [4, 16]}, "a value at batch 4, 16, got values at 8, 1"),
+        ("batch", [8, 1], {"batch": [4, 16]}, "a value at batch 4 and 16, got values at 8 and 1"),
         ("batch", [8, 1], {"batch": [1, 4, 8]}, "a value at batch 4, got"),
         ("topology", ["CNV", "MLP"], {"topologies": ["ResNet-50"]}, "a value at topology ResNet-50"),
         ("pruning", [50, 100], {"pruning": [100, 25]}, "a value at pruning 25"),
