@@ -16,6 +16,7 @@ from roofcube.model.predict import predict
 from roofcube.page import calibration_tables
 from roofcube.page.content import Drawing, Link, Section, link_to
 from roofcube.page.figures import draw
+from roofcube.plot.drawing.tables import has_value
 from roofcube.vocabulary import LEVEL
 from roofcube.wording import counted, listed, percent, with_thousands
 
@@ -56,7 +57,7 @@ def calibrated(subject: Subject) -> Section:
 
 def _of_own_cube(cube: xr.Dataset) -> Section:
     """Draw the calibrated predictions that a cube of the user's own holds."""
-    if "predicted_throughput_low" not in cube:
+    if not has_value(cube, "predicted_throughput_low"):
         reason = (
             "This cube holds no calibrated predictions: calibrate on its rows with roofcube.calibrate, predict with "
             "the calibration as assumptions, and join the rows."

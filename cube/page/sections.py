@@ -207,7 +207,7 @@ def _fastest_prediction(cube: xr.Dataset) -> str:
         return ""
     told = in_shown_unit(float(top["predicted_throughput"]), unit_of(top, "predicted_throughput"))
     name = f"predicted_throughput{EXPECTED}"
-    if name in top:
+    if name in top and np.isfinite(top["predicted_throughput_low"].values):
         expected = in_shown_unit(float(top[name]), unit_of(top, name))
         told = f"at least {told}, the low end of the interval around {expected}"
     where = top if "batch" in cube["predicted_throughput"].dims else top.drop_vars("batch", errors="ignore")

@@ -87,7 +87,7 @@ class Subject:
         label = str(self.cube.attrs.get("assumptions", ""))
         if not self.has("predicted_throughput"):
             return "none"
-        if "predicted_throughput_low" in self.cube:
+        if self.has("predicted_throughput_low"):
             return "calibrated"
         return label if label in (PUBLISHED.label, BOUND.label) else "own"
 

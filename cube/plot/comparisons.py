@@ -80,9 +80,10 @@ def comparison(
     """
     needed = ("measured_throughput", "predicted_throughput")
     one = tables.require(cube, needed, figure="comparison", measurements=measurements)
+    cube = as_product(cube)
     models = _throughput_by_model(cube)
     if calibrated is not None:
-        models |= _placed(as_product(cube), calibrated)
+        models |= _placed(cube, calibrated)
     if "calibrated" not in models:
         msg = (
             "`predicted_throughput_low`: the figure comparison needs calibrated predictions and the cube has none; "

@@ -54,6 +54,16 @@ def page_of(cube_of, tmp_path_factory):
     return written
 
 
+def test_the_first_of_several_models_is_told_as_what_it_is(tmp_path):
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform").is_in(["NCS2", "TX2"]))
+    inputs = rc.inputs("mnist", platforms=["NCS2", "TX2"])
+    cube = rc.join(rc.predict(inputs, assumptions=(rc.PUBLISHED, rc.calibrate(rows))), rows)
+    assert subject_of(cube, None).model == "published"
+    text = _text(rc.report(cube, tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "low end" not in text
+    assert "the calibration predicts less" not in text
+
+
 def _text(page):
     """What a reader sees of a page without its figures."""
     without = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)

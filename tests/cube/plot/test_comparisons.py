@@ -68,6 +68,15 @@ def test_a_table_gives_the_same_as_the_cube(cube, inputs, rows, calibration):
     assert set(one["source"]) <= set(rows["source_row"])
 
 
+def test_a_cube_of_offers_gives_the_same(cube, rows, calibration):
+    inputs = rc.inputs("mnist", platforms=["NCS2", "TX2"], layout="offered")
+    offered = rc.join(rc.predict(inputs, assumptions=(rc.PUBLISHED, rc.BOUND, calibration)), rows)
+    one, other = marks(rc.plot.comparison(offered)), marks(rc.plot.comparison(cube))
+    assert list(one["configuration"]) == list(other["configuration"])
+    for name in ("measured", "calibrated", "low", "high", "published", "bound"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-9)
+
+
 def test_what_is_not_predicted_is_counted(inputs, rows, calibration):
     plain = rc.join(rc.predict(inputs), rows)
     figure = rc.plot.comparison(plain, calibrated=calibration.predict(rows.filter(pl.col("platform") == "TX2")))

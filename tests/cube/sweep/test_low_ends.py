@@ -56,6 +56,12 @@ def test_what_should_be_small_is_judged_on_its_high_end():
     assert "at most 2.1 (expected 2)" in repr(rc.explain(careful, "wait"))
 
 
+def test_ends_that_are_nowhere_known_are_no_interval(bold_and_careful):
+    cube = bold_and_careful.sel(platform=["plain"])
+    assert not has_intervals(cube)
+    assert at_low_ends(cube).identical(cube)
+
+
 def test_a_cube_without_intervals_comes_back_as_it_is():
     cube = rc.predict(rc.inputs("mnist"))
     assert not has_intervals(cube)
