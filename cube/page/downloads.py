@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,9 @@ from roofcube.errors import RoofcubeError
 from roofcube.files.store import save
 from roofcube.inert import inert_cells
 from roofcube.labels import flat_column
-from roofcube.model.graph import dim_order
+from roofcube.model.graph import LAYER, dim_order
 from roofcube.page.content import Link, link_to
-from roofcube.vocabulary import DIMS, VARIABLES
+from roofcube.vocabulary import DIMS, MEASURED_POWER, MEASURED_SPEED, VARIABLES
 from roofcube.wording import counted, flag_words, listed, moment_text
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ __all__ = ["LIMIT", "downloads", "long_table"]
 # of one file inside the page, before base64 adds a third: a page stays below 5 MB with its figures and scripts
 LIMIT = 900_000
 SAMPLE = 2_000  # rows by which the size of a table is told that is not written
-FIRST = ("predicted_throughput", "measured_throughput")
+MEASURED = MEASURED_SPEED | MEASURED_POWER
 
 
 def downloads(subject: Subject) -> tuple[tuple[Link, ...], tuple[str, ...]]:
@@ -52,14 +51,30 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
 
 
 def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """Return the dims of the long table and the flat places of its cells."""
-    floats = (str(name) for name in cube.data_vars if cube.variables[name].dtype.kind == "f")
-    known = [name for name in FIRST if name in cube] or list(islice(floats, 1)) or list(cube.data_vars)[:1]
-    dims = [dim for dim in dim_order(cube) if any(dim in cube[name].dims for name in known)]
-    sizes = [cube.sizes[dim] for dim in dims]
-    return dims, np.flatnonzero(
-        np.logical_or.reduce([flat_column(cube[name].notnull(), dims, sizes) for name in known])
-    )
+    """Return the dims of the long table and the flat places of its cells.
+
+    What has fewer dims than another makes cells only where that is known nowhere.
+    """
+    known: xr.DataArray | None = None
+    for figure in sorted(_figures(cube), key=lambda figure: -figure.ndim):
+        found = figure.notnull()
+        if known is None:
+            known = found
+            continue
+        wider = [dim for dim in known.dims if dim not in figure.dims]
+        known = known | (found & ~known.any(wider) if wider else found)
+    if known is None:
+        return [], np.zeros(0, dtype=np.intp)
+    dims = [dim for dim in dim_order(cube) if dim in known.dims]
+    return dims, np.flatnonzero(flat_column(known, dims, [cube.sizes[dim] for dim in dims]))
+
+
+def _figures(cube: xr.Dataset) -> list[xr.DataArray]:
+    """Take what was measured or predicted; of a cube of neither all its floats, else all that it holds."""
+    whole = {str(name): array for name, array in cube.data_vars.items() if LAYER not in array.dims}
+    said = [array for name, array in whole.items() if name in MEASURED or name.startswith(("predicted_", "measured_"))]
+    said = [array for array in said if array.dtype.kind in "fiu"]
+    return said or [array for array in whole.values() if array.dtype.kind == "f"] or list(whole.values())
 
 
 def _rows_of_cells(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) -> pl.DataFrame:
@@ -116,6 +131,8 @@ def _csv(subject: Subject) -> tuple[Link | None, str]:
         f"{counted(table.height, 'row')}: every cell that was measured or can be predicted, SI units in the column "
         f"names"
     )
+    others = [str(name) for name, array in subject.source.data_vars.items() if not {*array.dims} <= {*dims, LAYER}]
+    what += f"; without {listed(others)}, of other dims" if others else ""
     return link_to(f"{subject.file_stem}.csv", "text/csv", text, what), ""
 
 

@@ -27,9 +27,12 @@ from roofcube.wording import (
     digits_along,
     distinct_texts,
     in_shown_unit,
+    labelled_text,
     listed,
     percent,
+    plain_values,
     quantity,
+    said_order,
     short,
     unit_of,
     with_thousands,
@@ -210,7 +213,8 @@ def _fastest_prediction(cube: xr.Dataset) -> str:
     if name in top and np.isfinite(top["predicted_throughput_low"].values):
         expected = in_shown_unit(float(top[name]), unit_of(top, name))
         told = f"at least {told}, the low end of the interval around {expected}"
-    where = top if "batch" in cube["predicted_throughput"].dims else top.drop_vars("batch", errors="ignore")
+    idle = [dim for dim in cube.dims if dim not in cube["predicted_throughput"].dims]
+    where = top.drop_vars([dim for dim in idle if dim == "batch" or cube.sizes[dim] > 1], errors="ignore")
     beyond = float(top[EXTRAPOLATES]) == 1.0 if EXTRAPOLATES in top else False
     doubt = " It extrapolates beyond what was calibrated on." if beyond else ""
     level = _count_configurations(careful["predicted_throughput"] == top["predicted_throughput"].values) - 1
@@ -320,9 +324,11 @@ def _batches_told(cube: xr.Dataset, cells: xr.DataArray) -> str:
     if "batch" not in cells.dims or int(cells.sum("batch").max()) < 2:
         return "."
     threads = " or numbers of threads" if _threaded(cube) else ""
+    several = int((cells.sum("batch") > 1).sum())
+    which = "each" if several == _count_configurations(cells) else f"{with_thousands(several)} of them"
     return (
-        f", each at several batch sizes{threads}. More in flight buys throughput up to a knee and only costs latency "
-        "after it; where the knee sits is what tells platforms apart."
+        f", {which} at several batch sizes{threads}. More in flight buys throughput up to a knee and only costs "
+        "latency after it; where the knee sits is what tells platforms apart."
     )
 
 
@@ -399,10 +405,11 @@ def overlapped(subject: Subject) -> Section:
         ),
     ]
     if measured_front is not None:
-        shared = _configurations_on(measured_front) & _configurations_on(predicted_front)
+        figures = cube["measured_throughput"], cube["predicted_throughput"]
+        shared = _configurations_on(measured_front, *figures) & _configurations_on(predicted_front, *figures)
         see.append(
             f"The measured front has {counted(measured_front.sizes['point'], 'point')}, the predicted one "
-            f"{counted(len(_configurations_on(predicted_front)), 'configuration')}; "
+            f"{counted(len(_configurations_on(predicted_front, cube['predicted_throughput'])), 'configuration')}; "
             + (
                 f"{counted(len(shared), 'configuration')} {'is' if len(shared) == 1 else 'are'} on both."
                 if shared
@@ -421,8 +428,10 @@ def overlapped(subject: Subject) -> Section:
     return _section(key, heading, see, beware, parts)
 
 
-def _configurations_on(front: xr.Dataset) -> set[tuple[Any, ...]]:
-    dims = [dim for dim in CONFIGURATION if dim in front.coords]
+def _configurations_on(front: xr.Dataset, *figures: xr.DataArray) -> set[tuple[Any, ...]]:
+    """Return the configurations of a front, told apart by the own dims too that these figures all have."""
+    own = [dim for dim in said_order(front.attrs, front.coords) if all(dim in figure.dims for figure in figures)]
+    dims = [dim for dim in dict.fromkeys([*CONFIGURATION, *own]) if dim in front.coords and dim != "batch"]
     return (
         set(
             zip(
@@ -490,12 +499,13 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
         return ""
     ratios = efficiency(cube, at="batch")["efficiency"]
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
-    shared = ratios.isel(batch=int(counts.argmax("batch")))
+    place = int(counts.argmax("batch"))
+    shared, label = ratios.isel(batch=place), labelled_text(plain_values(ratios["batch"].values)[place])
     threads = _threaded(cube)
     told = f" (on {threads}: number of threads)" if threads else ""
     return (
         f"The second figure compares all at the same batch{told}, which its buttons choose. At "
-        f"batch {float(shared['batch']):g} the median is {percent(float(shared.median()))} over "
+        f"batch {label} the median is {percent(float(shared.median()))} over "
         f"{counted(int(counts.max()), 'configuration')}: what looks like a better chip at its best "
         "batch is often only a bigger batch."
     )

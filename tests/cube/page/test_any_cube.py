@@ -462,3 +462,43 @@ def test_limits_are_counted_over_the_cells_that_can_run(cube_of):
     told = [re.findall(r"(\d[\d\s]*) limited", sections._limits(one)) for one in (cube, wide)]
     few, many = (sum(int(re.sub(r"\s", "", count)) for count in counts) for counts in told)
     assert many == 3 * few > 0
+
+
+def by_hand(**variables):
+    dims = ("platform", "topology", "clock")
+    full = {name: (dims[: np.ndim(values)], values) for name, values in variables.items()}
+    return xr.Dataset(full, coords={"platform": ["A", "B"], "topology": ["N"], "clock": [1, 2]})
+
+
+def test_sentences_tell_own_dims_apart():
+    nan = np.nan
+    measured = {
+        "measured_throughput": [[[30.0, nan]], [[nan, nan]]],
+        "measured_top1": [[[80.0, nan]], [[nan, nan]]],
+    }
+    cube = by_hand(**measured, predicted_throughput=[[[20.0, 90.0]], [[10.0, 10.0]]])
+    cube = cube.assign(top1=("topology", [80.0]))
+    assert "no configuration is on both" in sections.overlapped(subject_of(cube, None)).see[1]
+    cube = by_hand(**measured, predicted_throughput=[[20.0], [10.0]])
+    assert sections.theoretical(subject_of(cube, None)).see[1] == "The fastest prediction is 20: A · N."
+
+
+def test_batches_are_told_of_those_that_have_several():
+    cube = xr.Dataset(
+        {"measured_throughput": (("platform", "batch"), [[10.0, 20.0], [30.0, np.nan]])},
+        coords={"platform": ["A", "B"], "batch": [1, 8]},
+    )
+    assert ", 1 of them at several batch sizes" in sections.experimental(subject_of(cube, None)).see[0]
+
+
+@pytest.mark.parametrize("labels", [["small", "big"], None, np.array([1, 2], "m8[s]")])
+def test_batches_are_compared_whatever_their_labels(labels):
+    dims = ("platform", "batch")
+    cube = xr.Dataset(
+        {
+            "measured_throughput": (dims, [[10.0, 20.0], [30.0, 40.0]]),
+            "predicted_throughput": (dims, [[20.0, 25.0], [35.0, 45.0]]),
+        },
+        coords={"platform": ["A", "B"]} | ({} if labels is None else {"batch": labels}),
+    )
+    assert "all at the same batch" in sections.efficient(subject_of(cube, None)).see[1]

@@ -84,3 +84,30 @@ def test_whatever_has_a_page_has_its_data_in_it(question):
     links, notes = downloads.downloads(subject)
     assert ([link.name.rpartition(".")[2] for link in links], notes) == (["csv", "nc"], ())
     assert links[0].what.startswith(f"{long_table(subject.source).height} row")
+
+
+def test_the_table_holds_what_any_figure_knows():
+    nan = np.nan
+    one = xr.Dataset(
+        {
+            "measured_throughput": ("platform", [10.0, nan, 30.0]),
+            "measured_latency": ("platform", [0.1, 0.2, nan]),
+            "power_full": (("platform", "lab"), [[5.0, 6.0], [nan, nan], [nan, nan]]),
+        },
+        coords={"platform": ["A", "B", "C"], "lab": ["u", "v"]},
+    )
+    table = long_table(one)
+    assert table["measured_throughput"].drop_nulls().unique().sort().to_list() == [10.0, 30.0]
+    assert table["measured_latency"].drop_nulls().unique().sort().to_list() == [0.1, 0.2]
+    assert table["power_full"].drop_nulls().sort().to_list() == [5.0, 6.0]
+    own = xr.Dataset(
+        {"cost": ("platform", [1.0, nan]), "carbon": ("platform", [nan, 2.0]), "weight": ("lab", [1.0, 2.0])},
+        coords={"platform": ["A", "B"], "lab": ["u", "v"]},
+    )
+    assert long_table(own).drop_nulls("carbon").rows() == [("B", "u", None, 2.0, 1.0), ("B", "v", None, 2.0, 2.0)]
+
+
+def test_variables_of_other_dims_are_named_where_the_table_lacks_them():
+    cube = cube_of(2, 2).assign(weight=("lab", [1.0, 2.0]))
+    link, _ = downloads._csv(SimpleNamespace(source=cube, file_stem="page"))
+    assert link.what.endswith("; without weight, of other dims")
