@@ -97,7 +97,7 @@ def source_of(cube: Any) -> Source:
         check_fits("explore", bytes_in_file(cube))
         # of many platforms what is offered stays one axis
         few = is_offered(cube) and product_bytes(cube) < MOST_BYTES
-        return StoredSource(as_product(cube) if few else cube)
+        return StoredSource(as_product(cube) if few else cube, laid_out=few)
     msg = (
         f"`cube`: expected a Dataset, a Sweep or the name of a task, got {type(cube).__name__}; make one with "
         "`roofcube.predict`, `roofcube.benchmark`, `roofcube.load` or `roofcube.Sweep`"

@@ -44,8 +44,9 @@ LOW_ENDS = "from roofcube.sweep.low_ends import at_low_ends\ncube = at_low_ends(
 class StoredSource:
     """A stored cube; its rows are made once, on first use, and read by every session."""
 
-    def __init__(self, cube: xr.Dataset) -> None:
+    def __init__(self, cube: xr.Dataset, *, laid_out: bool = False) -> None:
         self.given = cube
+        self.laid_out = laid_out  # of offers, as it was given
         self.careful = has_intervals(cube)
         self.cube = at_low_ends(cube) if self.careful else cube
         if is_judged(self.cube):
@@ -127,9 +128,10 @@ class StoredSource:
         return self.cube
 
     def script(self, kind: str, *, anchored: bool) -> str:
-        """Write how a reader gets the careful ends and, where a question is kept to them, the rows of a kind."""
+        """Write how a reader lays offers out, gets the careful ends and, where a question is kept to them, the rows."""
+        laid_out = "cube = rc.as_product(cube)\n" if self.laid_out else ""
         known = f"{EXPLORED} = sum(cube[name].notnull() for name in {list(self.rows(kind).variables)}) > 0\n"
-        return f"{LOW_ENDS if self.careful else ''}{known if anchored else ''}"
+        return f"{laid_out}{LOW_ENDS if self.careful else ''}{known if anchored else ''}"
 
     # answers --------------------------------------------------------------------------------------------------------
 

@@ -496,3 +496,12 @@ def test_limits_are_as_short_as_they_can_be():
 def test_limits_may_be_numbers_of_numpy(app):
     app.view.limits = {"measured_top1": (np.float32(85), np.int64(100))}
     assert app.answer.left < app.answer.total
+
+
+def test_python_lays_out_a_cube_of_offers():
+    cube = rc.predict(rc.inputs("cifar10", layout="offered", batch=[1, 8]))
+    app = rc.explore(cube)
+    app.view.limits = {"mode_offered": (None, 1.0)}
+    names = {"rc": rc, "cube": cube}
+    exec(app.python(), names)
+    assert names["front"].sizes["point"] == len(app.answer.front)
