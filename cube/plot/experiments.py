@@ -14,8 +14,9 @@ from roofcube.vocabulary import CONFIGURATION, DIMS
 from roofcube.wording import counted, listed, noun_of, quantity, sentence, with_unit
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from collections.abc import Iterable
 
+    import xarray as xr
 
 __all__ = ["boxes", "latency_throughput"]
 
@@ -138,10 +139,11 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
         every = names | {"power": "power_full"}
         names = {what: name for what, name in every.items() if tables.has_value(cube, name)} or names
     cube = tables.require(cube, names.values(), figure="boxes")
-    quartiles = {what: _quartiles(cube, variable) for what, variable in names.items()}
-    left_out = sum(lost for *_, lost in quartiles.values())
-    by_quantity = {what: table for what, (table, *_) in quartiles.items()}
-    differ = dict.fromkeys(dim for _, dims, _ in quartiles.values() for dim in dims)
+    known = {what: tables.records(cube, [variable]) for what, variable in names.items()}
+    cells = {what: tables.believed(cube, known[what], [variable]) for what, variable in names.items()}
+    left_out = sum(len(known[what]["platform"]) - len(table["platform"]) for what, table in cells.items())
+    by_quantity = {what: _quartiles(cube, names[what], table, cells.values()) for what, table in cells.items()}
+    differ = dict.fromkeys(dim for table in cells.values() for dim in _dims_that_differ(cube, table))
     by = ["platform", *(dim for dim in differ if dim in SPLIT)]
     over = [dim for dim in differ if dim not in by]
     found = list(dict.fromkeys(row for table in by_quantity.values() for row in table["row"]))
@@ -171,13 +173,15 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     return layout(panels, name="boxes", columns=len(panels), title=head)
 
 
-def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[str], int]:
-    """Return the rows of a panel, the dims along which its cells differ, and how many of them go."""
-    every_cell = tables.records(cube, [variable])
-    table = tables.believed(cube, every_cell, [variable])
-    lost = len(every_cell[variable]) - len(table[variable])
-    differ = [dim for dim in (*DIMS, *tables.own_dims(cube, table)) if tables.several(table, dim)]
-    labels = tables.labels_of(cube, table, SPLIT)
+def _dims_that_differ(cube: xr.Dataset, table: tables.Columns) -> list[str]:
+    return [dim for dim in (*DIMS, *tables.own_dims(cube, table)) if tables.several(table, dim)]
+
+
+def _quartiles(
+    cube: xr.Dataset, variable: str, table: tables.Columns, panels: Iterable[tables.Columns]
+) -> tables.Columns:
+    """Return the rows of a panel, named as in all panels."""
+    labels = tables.labels_of(cube, table, SPLIT, panels)
     groups = tables.rows_by_labels(table, ["platform", *tables.only(table, *SPLIT)])
     first = np.array([rows[0] for rows in groups.values()])
     spread = np.array([np.quantile(table[variable][rows], list(QUARTILES.values())) for rows in groups.values()])
@@ -185,7 +189,7 @@ def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[st
     columns |= {name: spread[:, place] for place, name in enumerate(QUARTILES)}
     rows = np.empty(len(first), dtype=object)
     rows[:] = row_pairs(columns, labels[first])
-    return {**columns, "row": rows}, differ, lost
+    return {**columns, "row": rows}
 
 
 def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, **looks: Any) -> Any:

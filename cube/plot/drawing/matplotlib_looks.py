@@ -132,6 +132,7 @@ def settle(plot: Any, _: Any, *, heads: bool) -> None:
     from matplotlib.ticker import NullFormatter
 
     axis = plot.handles["axis"]
+    axis.set_aspect("auto")  # that of a layout's part is its size: frames beside one another are of one height
     for one in (axis.xaxis, axis.yaxis):
         one.set_minor_formatter(NullFormatter())
     if heads:

@@ -458,11 +458,11 @@ def several(columns: Columns, name: str) -> bool:
     return name in columns and len(set(columns[name].tolist())) > 1
 
 
-def labels_of(cube: xr.Dataset, columns: Columns, dims: Iterable[str]) -> Array:
-    """Write short labels from dims; a network that occurs at one pruning only is named without it."""
+def labels_of(cube: xr.Dataset, columns: Columns, dims: Iterable[str], beside: Iterable[Columns] = ()) -> Array:
+    """Write short labels from dims; a network that occurs at one pruning only, here and beside, is named without it."""
     used = [dim for dim in dims if dim in columns]
     labels = np.full(len(next(iter(columns.values()))), "", dtype=object)
-    plain = _at_one_pruning(columns) if "topology" in used else set()
+    plain = _at_one_pruning([columns, *beside]) if "topology" in used else set()
     groups = list(rows_by_labels(columns, used).values())  # a million rows have some thousand different labels
     first = [rows[0] for rows in groups]
     texts = []
@@ -475,11 +475,12 @@ def labels_of(cube: xr.Dataset, columns: Columns, dims: Iterable[str]) -> Array:
     return labels
 
 
-def _at_one_pruning(columns: Columns) -> set[Any]:
+def _at_one_pruning(tables: Iterable[Columns]) -> set[Any]:
     """Networks that occur at one pruning, where others occur at several."""
-    if "pruning" not in columns or "topology" not in columns:
-        return set()
-    pairs = set(zip(columns["topology"].tolist(), columns["pruning"].tolist(), strict=True))
+    pruned = [columns for columns in tables if "pruning" in columns and "topology" in columns]
+    pairs: set[tuple[Any, Any]] = set()
+    for columns in pruned:
+        pairs |= set(zip(columns["topology"].tolist(), columns["pruning"].tolist(), strict=True))
     return {topology for topology, count in Counter(topology for topology, _ in pairs).items() if count == 1}
 
 
@@ -490,11 +491,15 @@ def short_label(dim: str, label: Any) -> str:
 
 def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
     """Write labels of a dim, those of the user's own dims in the unit that is shown: 0.5 TOP/s."""
+    labels = list(labels)
     if dim in DIMS:
-        return [short_label(dim, label) for label in labels]
+        texts = [short_label(dim, label) for label in labels]
+        if len(set(texts)) == len(set(labels)):
+            return texts
+        return [f"{text} %" if dim == "pruning" else text for text in distinct_texts(labels)]
     if dim not in cube.variables:
-        return distinct_texts(list(labels))
-    return distinct_texts(list(labels), str(cube[dim].attrs.get("units", "")), digits=digits_apart(cube[dim].values))
+        return distinct_texts(labels)
+    return distinct_texts(labels, str(cube[dim].attrs.get("units", "")), digits=digits_apart(cube[dim].values))
 
 
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:

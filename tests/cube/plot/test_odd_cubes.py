@@ -750,3 +750,27 @@ def test_figures_and_pages_read_units_that_are_not_their_own(tmp_path):
     explorer = rc.explore(slow)
     within = explorer.source.at_latency(explorer.view.copied()).values
     np.testing.assert_array_equal(np.isfinite(within).sum(axis=1), [5, 1])
+
+
+def test_a_network_has_one_row_of_boxes_where_its_quantities_are_known_at_different_prunings():
+    dims = ("platform", "topology", "pruning")
+    cube = xr.Dataset(
+        {
+            "measured_throughput": (dims, [[[10.0, 20.0]], [[30.0, 40.0]]]),
+            "measured_latency": (dims, [[[0.1, 0.2]], [[0.3, 0.4]]]),
+            "power_full": (dims, [[[np.nan, 5.0]], [[np.nan, 7.0]]]),
+        },
+        coords={"platform": ["A", "B"], "topology": ["CNV"], "pruning": [50.0, 100.0]},
+    )
+    figure = rc.plot.boxes(cube)
+    throughput, power = (source(figure, f"boxes.{what}") for what in ("throughput", "power"))
+    assert list(power["configuration"]) == ["A · CNV 100 %", "B · CNV 100 %"]
+    at = dict(zip(throughput["configuration"], throughput["y"], strict=True))
+    assert [at[one] for one in power["configuration"]] == list(power["y"])
+
+
+def test_prunings_that_differ_little_have_rows_of_their_own():
+    watts = xr.DataArray([[1.0, 2.0]], {"platform": ["A"], "pruning": [33.333333, 33.333334]}, ("platform", "pruning"))
+    data = source(rc.plot.power(xr.Dataset({"power_full": watts})), "power.bars")
+    assert len(set(data["y"])) == 2
+    assert set(data["row"]) == {"33.333333 %", "33.333334 %"}

@@ -127,6 +127,22 @@ print(hv.Store.current_backend, hv.Store.lookup_options("matplotlib", hv.Curve([
     assert done.stdout.split()[0] == "matplotlib"
 
 
+BESIDE_IN_MATPLOTLIB = """
+import holoviews as hv
+hv.extension("matplotlib", "bokeh")
+import roofcube as rc
+figure = hv.render(rc.plot.requirements(rc.inputs("imagenet")), backend="matplotlib")
+figure.canvas.draw()
+print(len({round(float(axes.transData.transform((axes.get_xlim()[0], -2))[1]), 1) for axes in figure.axes}))
+"""
+
+
+def test_rows_of_panels_beside_one_another_stand_at_one_height_in_matplotlib():
+    pytest.importorskip("matplotlib")
+    done = subprocess.run([sys.executable, "-c", BESIDE_IN_MATPLOTLIB], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "1"
+
+
 def test_importing_the_package_loads_no_holoviews():
     code = "import sys, roofcube as rc; rc.plot; print('holoviews' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
