@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import MissingInputError, check_kind
-from roofcube.plot.drawing.tables import POINT, has_value, require
+from roofcube.plot.drawing.tables import POINT, has_value, own_labels, require
 from roofcube.vocabulary import DIMS, VARIABLES
 from roofcube.wording import flag_words
 
@@ -51,7 +51,7 @@ def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
     for name in names:
         check_kind("names", name, str, do="give names one by one: table('top1', 'ops')")
     wanted = list(names) or _all_of(cube)
-    cube = require(cube, wanted, figure="table")
+    cube = require(cube, wanted, figure="table", every_model=True)
     small = cube[wanted]
     frame = (small if small.dims else small.expand_dims(POINT)).to_dataframe().reset_index()
     values = [name for name in wanted if cube[name].dtype.kind == "f"] or wanted  # integers have no way to be unknown
@@ -59,14 +59,17 @@ def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
     if frame.empty:
         msg = f"`{wanted[0]}`: expected a known cell, got none; pass a cube where {' or '.join(wanted[:4])} is known"
         raise MissingInputError(msg)
-    own = [str(dim) for dim in small.dims if dim not in (*DIMS, POINT)]
+    held = list(map(str, small.dims))
+    own = [dim for dim in dict.fromkeys([*held, *own_labels(cube, held)]) if dim not in (*DIMS, POINT)]
     labels = [name for name in (*DIMS, *own, *BESIDE) if name in frame and name not in wanted]
     result = frame[list(dict.fromkeys([*labels, *wanted]))].copy()
     for name in (name for name in labels if frame[name].dtype.kind not in "fiubM"):
         order = list(dict.fromkeys(map(str, cube[name].values.ravel())))
         result[name] = pd.Categorical(frame[name].astype(str), categories=order)
     for name in (name for name in wanted if "flag_meanings" in cube[name].attrs):
-        result[name] = pd.Categorical(flag_words(frame[name].to_numpy().astype("i8"), cube[name].attrs))
+        known = frame[name].notna()
+        words = flag_words(frame.loc[known, name].to_numpy().astype("i8"), cube[name].attrs)
+        result[name] = pd.Categorical(pd.Series(words, index=frame.index[known]).reindex(frame.index))
     for what in ("units", "long_name"):
         table_of = {name: getattr(VARIABLES.get(name), what, "") for name in wanted}
         result.attrs[what] = {name: str(cube[name].attrs.get(what, text)) for name, text in table_of.items()}

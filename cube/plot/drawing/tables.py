@@ -67,6 +67,7 @@ __all__ = [
     "one_model",
     "only",
     "own_dims",
+    "own_labels",
     "possible",
     "range_texts",
     "ranked",
@@ -114,7 +115,9 @@ PREDICTED = {
 }
 
 
-def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any = None) -> xr.Dataset:
+def require(
+    cube: Any, names: Iterable[str], *, figure: str, measurements: Any = None, every_model: bool = False
+) -> xr.Dataset:
     """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere.
 
     A Sweep is asked for them, of many points at the best of each configuration. With the table that was
@@ -137,7 +140,8 @@ def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any =
         if not has_value(cube, name):
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
-    return one_model(_with_single_labels(with_inert_labels(cube), names))
+    cube = _with_single_labels(with_inert_labels(cube), names)
+    return cube if every_model else one_model(cube)
 
 
 def has_value(cube: Any, name: str) -> bool:
@@ -325,7 +329,7 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Colum
 
     columns: Columns = {dim: values_of(cube[dim]) for dim in dims}
     flags = ["quality"] if is_judged(cube) else []
-    beside = {name: name for name in (*DIMS, "device_class", "task", *_of_front(cube, dims), *flags)}
+    beside = {name: name for name in (*DIMS, "device_class", "task", *own_labels(cube, dims), *flags)}
     for name, column in {**beside, "source_row": "source"}.items():
         if column not in columns and name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
             columns[column] = values_of(cube[name])
@@ -389,13 +393,13 @@ def _for_template(text: str) -> str:
 def own_dims(cube: xr.Dataset, columns: Iterable[str]) -> list[str]:
     """Return the columns that are labels of the user's own dims, in order."""
     names = list(columns)
-    return [name for name in names if name in (*cube.dims, *_of_front(cube, names)) and name not in (*DIMS, POINT)]
+    return [name for name in names if name in (*cube.dims, *own_labels(cube, names)) and name not in (*DIMS, POINT)]
 
 
-def _of_front(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
-    """Return the user's own dims that are coordinates of a front."""
-    order = said_order(cube.attrs, cube.coords) if POINT in dims else ()
-    return [dim for dim in order if dim not in DIMS]
+def own_labels(cube: xr.Dataset, dims: Iterable[str]) -> list[str]:
+    """Return the user's own dims that are coordinates along some of these dims, as those of fronts and winners are."""
+    order, along = [dim for dim in said_order(cube.attrs, cube.coords) if dim not in DIMS], set(dims)
+    return [dim for dim in order if along.intersection(cube[dim].dims)]
 
 
 def model_text(cube: xr.Dataset) -> str:

@@ -88,7 +88,7 @@ class StoredContext(Context):
             for name, variable in part.items()
             if variable.dtype.kind in "fiubmM"
         }
-        self.attrs = {**_own_attrs(cube.attrs), "dim_order": " ".join(self.dims)}
+        self.attrs = {**_own_attrs(cube.attrs), "dim_order": " ".join(_named_dims(cube, self.dims))}
         self._tables: dict[str, Array] = {}
         self._is_block = False
 
@@ -324,6 +324,14 @@ def _dims_of(cube: xr.Dataset) -> tuple[str, ...]:
     names = dict.fromkeys([*said, *dim_order(cube), *(str(dim) for dim in cube.dims if dim != LAYER)])
     order = tuple(dims_in_order(names))
     return order if [dim for dim in order if dim in said] == said else tuple(names)
+
+
+def _named_dims(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
+    """Name the dims, and those of before that are labels along them: a front's stand in the place of its points."""
+    said = said_order(cube.attrs, [*dims, *cube.coords])
+    beside = [name for name in said if name not in dims and set(cube[name].dims) & set(dims)]
+    points = {"point"} if any(cube[name].dims == ("point",) for name in beside) else set()
+    return [*(dim for dim in dims if dim not in points), *beside]
 
 
 def _length(cut: slice) -> int:

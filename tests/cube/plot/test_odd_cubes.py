@@ -752,6 +752,14 @@ def test_figures_and_pages_read_units_that_are_not_their_own(tmp_path):
     np.testing.assert_array_equal(np.isfinite(within).sum(axis=1), [5, 1])
 
 
+def with_own_dim():
+    dims = ("platform", "context")
+    return xr.Dataset(
+        {"cost": (dims, [[9.0, 1.0], [2.0, 8.0]]), "score": (dims, [[90.0, 20.0], [50.0, 80.0]])},
+        coords={"platform": ["A", "B"], "context": [512, 2048]},
+    )
+
+
 def test_a_network_has_one_row_of_boxes_where_its_quantities_are_known_at_different_prunings():
     dims = ("platform", "topology", "pruning")
     cube = xr.Dataset(
@@ -767,6 +775,40 @@ def test_a_network_has_one_row_of_boxes_where_its_quantities_are_known_at_differ
     assert list(power["configuration"]) == ["A · CNV 100 %", "B · CNV 100 %"]
     at = dict(zip(throughput["configuration"], throughput["y"], strict=True))
     assert [at[one] for one in power["configuration"]] == list(power["y"])
+
+
+def test_a_table_keeps_own_labels_and_every_model_and_no_flag_where_none_is_known():
+    cube, objectives = with_own_dim(), {"cost": "min", "score": "max"}
+    for answer in (rc.pareto(cube, objectives), rc.best(cube, "cost", sense="min", per="platform")):
+        frame = answer.roof.table("cost")
+        assert list(frame.columns) == ["platform", "context", "cost"]
+        assert list(frame["context"]) == answer["context"].values.tolist()
+    inputs = rc.inputs("cifar10", platforms="TX2", precision="FP16", pruning=100)
+    models = rc.predict(inputs, assumptions=(rc.PUBLISHED, rc.BOUND))
+    frame = models.roof.table("predicted_throughput")
+    assert len(frame) == int(models["predicted_throughput"].notnull().sum())
+    assert set(frame["assumptions"]) == {"published", "bound"}
+    flags = {"flag_values": [0, 1], "flag_meanings": "bad good"}
+    frame = cube.assign(state_of=("platform", [0.0, np.nan], flags)).roof.table("cost", "state_of")
+    assert frame["state_of"].isna().tolist() == [False, False, True, True]
+    assert list(frame["state_of"].cat.categories) == ["bad"]
+
+
+@pytest.mark.parametrize("figure", ["front", "pareto"])
+def test_a_front_of_a_front_keeps_its_own_labels(figure):
+    objectives = {"cost": "min", "score": "max"}
+    front = rc.pareto(with_own_dim(), objectives)
+    assert rc.pareto(front, objectives).attrs["dim_order"] == "platform context"
+    drawn = getattr(rc.plot, figure)(front, objectives=objectives)
+    assert set(source(drawn, f"{figure}.points")["configuration"]) == {
+        f"{platform}, context {context}" for platform in "AB" for context in (512, 2048)
+    }
+
+
+def test_own_labels_of_winners_are_an_axis():
+    winners = rc.best(with_own_dim(), "cost", sense="min", per="platform")
+    lines = source(rc.plot.parallel(winners, "platform", "context", "cost"), "parallel.lines")
+    assert set(lines["context_text"]) == {"2048", "512"}
 
 
 def test_prunings_that_differ_little_have_rows_of_their_own():
