@@ -127,6 +127,12 @@ def _chosen_bins(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, 
         return bins, bool(not flag and edges.ndim and edges.size and 0 < 100 * edges.min() < edges.max())
     # counts trust all
     ends = [float(best(cube, variable, sense=sense, where=where, trust="all")[variable]) for sense in ("min", "max")]
+    if np.isinf(ends).any():
+        msg = (
+            f"`{variable}`: expected finite values, got {ends[0]:g} to {ends[1]:g}; leave infinite ones out, "
+            f"where={{{variable!r}: (low, high)}}"
+        )
+        raise InvalidDataError(msg)
     if bins is None and ends[0] == ends[1]:  # one bar, in the middle
         return [ends[0] - (abs(ends[0]) or 1.0) * 0.05, ends[0] + (abs(ends[0]) or 1.0) * 0.05], False
     if not (ends[0] > 0 and ends[1] > 100 * ends[0]):

@@ -77,6 +77,7 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         kind = given[variable].dtype
         msg = f"`variable`: expected numbers or a flag, got {variable!r} of type {kind}; choose another"
         raise InvalidDataError(msg)
+    given = given.unstack()
     cube = _over_labels(given, variable)
     grid = _Grid(cube, variable, chosen=cube is not given)
     measured = not variable.startswith(("predicted", "peak"))
@@ -128,6 +129,7 @@ def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
     sense = sense_of(variable, attrs)
     frame = groups.first() if "flag_values" in attrs else groups.min() if sense == "min" else groups.max()
     own = set(tables.own_dims(cube, map(str, [*dims, *cube[variable].coords]))) - dims  # that points share a cell over
+    own = own if tables.POINT in dims else set()
     over = frame.to_xarray().assign_attrs(attrs).expand_dims(sorted(own))
     classes = tables.device_classes(cube)
     names = over["platform"].values if "platform" in over.dims else ()
@@ -282,7 +284,7 @@ class _Grid:
         if doubted := int((~self._believed & np.isfinite(self.values)).sum()):
             parts.append(f"{counted(doubted, 'cell')} that cannot be true, which the title leaves out")
         if self._reduced:
-            parts.append(f"{'first' if self._meanings else 'best'} over {', '.join(self._reduced)}")
+            parts.append(f"{'first known' if self._meanings else 'best'} over {', '.join(self._reduced)}")
         return ["; ".join(parts)]
 
 
@@ -300,7 +302,9 @@ def _best_of(array: xr.DataArray, sense: str | None, over: Sequence[str]) -> xr.
     if not over:
         return array
     if "flag_values" in array.attrs:
-        return array.isel(dict.fromkeys(over, 0))
+        for dim in over:  # of each cell the first that is known
+            array = array.isel({dim: array.notnull().argmax(dim).compute()}).drop_vars(dim, errors="ignore")
+        return array
     return array.min(over) if sense == "min" else array.max(over)
 
 

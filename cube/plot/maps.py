@@ -83,6 +83,10 @@ def map(  # noqa: A001  the name of a figure
     if x == y or not {x, y} <= set(sizes):
         msg = f"`x`, `y`: expected two dims of the cube, got {x!r} and {y!r}; it has {', '.join(sizes)}"
         raise InvalidDataError(msg)
+    empty = [dim for dim in (x, y, between) if dim in sizes and not sizes[dim]]
+    if empty:
+        msg = f"`cube`: expected labels along {empty[0]!r}, got none; pass a cube that holds some"
+        raise InvalidDataError(msg)
     if between in (x, y):
         msg = f"`between`: expected another dim than the axes, got {between!r}; choose one whose labels compete"
         raise InvalidDataError(msg)

@@ -206,7 +206,7 @@ def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
 def _looks_apart(names: Iterable[str], looks: Sequence[str]) -> dict[str, str]:
     """Return each name a look of its own, as far as there are enough: names choose the first place."""
     chosen: dict[str, str] = {}
-    first = {name: crc32(name.encode()) % len(looks) for name in sorted(names)}
+    first = {name: crc32(str(name).encode()) % len(looks) for name in sorted(names)}
     # who is alone at its place keeps it whoever else is there; of two, the second by name moves on
     alike, free = Counter(first.values()), set(looks)
     for name in sorted(first, key=lambda name: alike[first[name]] > 1):

@@ -309,7 +309,7 @@ def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Columns:
-    """Lay variables out as columns, one row for each cell where all of them, or only the one `known`, have a value.
+    """Lay variables out as columns, one row for each cell where all of them, or only the one `known`, are finite.
 
     Adds a column per dim, `device_class`, `quality`, and `source` where the cube has `source_row`.
     """
@@ -317,7 +317,7 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Colum
     dims = dims_in_order(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
     sizes = tuple(cube.sizes[dim] for dim in dims)
 
-    present = [~np.isnan(flat_column(cube[name], dims, sizes).astype("f8")) for name in must]
+    present = [np.isfinite(flat_column(cube[name], dims, sizes).astype("f8")) for name in must]
     cells = np.flatnonzero(np.all(present, axis=0))
     if not cells.size:
         wanted = " and ".join(must)

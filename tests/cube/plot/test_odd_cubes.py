@@ -811,6 +811,55 @@ def test_own_labels_of_winners_are_an_axis():
     assert set(lines["context_text"]) == {"2048", "512"}
 
 
+def test_a_flag_is_drawn_of_the_first_label_that_knows_it():
+    flags = {"flag_values": [0, 1], "flag_meanings": "bad good"}
+    values = [[0.0, 1.0], [np.nan, 1.0], [np.nan, 1.0]]
+    cube = xr.Dataset(
+        {"state_of": (("platform", "lab"), values, flags)}, {"platform": ["A", "B", "C"], "lab": ["u", "v"]}
+    )
+    figure = rc.plot.heatmap(cube, variable="state_of")
+    assert source(figure, "heatmap.cells")["value"].tolist() == [0.0, 1.0, 1.0]
+    assert any(text.endswith("most often good") for text in texts(figure))
+
+
+def test_a_heatmap_lays_out_what_was_stacked():
+    cube = with_own_dim().rename(context="topology").assign_coords(topology=["n", "m"])
+    drawn = [
+        source(rc.plot.heatmap(one, variable="cost"), "heatmap.cells")
+        for one in (cube, cube.stack(cell=("platform", "topology")))
+    ]
+    cells = [dict(zip(data["configuration"], data["value"], strict=True)) for data in drawn]
+    assert cells[0] == cells[1]
+
+
+@pytest.mark.parametrize("figure", ["pareto", "front", "latency_throughput", "boxes", "parallel"])
+def test_platforms_without_labels_have_looks(figure):
+    cube = with_own_dim().rename(cost="measured_latency", score="measured_throughput", context="batch")
+    cube = cube.assign(measured_top1=("platform", [1.0, 2.0])).drop_vars("platform")
+    assert rendered(getattr(rc.plot, figure)(cube))
+
+
+@pytest.mark.parametrize("figure", ["efficiency", "parallel"])
+def test_what_is_infinite_is_not_drawn(figure):
+    dims = ("platform", "batch")
+    cube = xr.Dataset(
+        {
+            "measured_throughput": (dims, [[10.0, 20.0], [np.inf, 40.0]]),
+            "predicted_throughput": (dims, [[20.0, 25.0], [35.0, 45.0]]),
+            "peak_throughput": ("platform", [100.0, 200.0]),
+        },
+        coords={"platform": ["A", "B"], "batch": [1, 2]},
+    )
+    assert rendered(getattr(rc.plot, figure)(cube))
+    with pytest.raises(InvalidDataError, match="expected finite values, got 10 to inf"):
+        rc.plot.histogram(cube, "measured_throughput")
+
+
+def test_a_map_without_labels_says_so():
+    with pytest.raises(InvalidDataError, match="expected labels along 'platform', got none"):
+        rc.plot.map(with_own_dim().isel(platform=[]), "context", "platform", objective="cost")
+
+
 def test_prunings_that_differ_little_have_rows_of_their_own():
     watts = xr.DataArray([[1.0, 2.0]], {"platform": ["A"], "pruning": [33.333333, 33.333334]}, ("platform", "pruning"))
     data = source(rc.plot.power(xr.Dataset({"power_full": watts})), "power.bars")
