@@ -28,7 +28,7 @@ __all__ = ["LIMIT", "downloads", "long_table"]
 # of one file inside the page, before base64 adds a third: a page stays below 5 MB with its figures and scripts
 LIMIT = 900_000
 SAMPLE = 2_000  # rows by which the size of a table is told that is not written
-MEASURED = MEASURED_SPEED | MEASURED_POWER
+FIRST = {"predicted_throughput", *MEASURED_SPEED, *MEASURED_POWER}
 
 
 def downloads(subject: Subject) -> tuple[tuple[Link, ...], tuple[str, ...]]:
@@ -70,11 +70,15 @@ def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
 
 
 def _figures(cube: xr.Dataset) -> list[xr.DataArray]:
-    """Take what was measured or predicted; of a cube of neither all its floats, else all that it holds."""
+    """Take what was measured, and predictions along the same dims as that and throughput; else all floats, else all."""
     whole = {str(name): array for name, array in cube.data_vars.items() if LAYER not in array.dims}
-    said = [array for name, array in whole.items() if name in MEASURED or name.startswith(("predicted_", "measured_"))]
-    said = [array for array in said if array.dtype.kind in "fiu"]
-    return said or [array for array in whole.values() if array.dtype.kind == "f"] or list(whole.values())
+    numbers = {name: array for name, array in whole.items() if array.dtype.kind in "fiu"}
+    first = [one for name, one in numbers.items() if name in FIRST or name.startswith("measured_")]
+    dims = {dim for array in first for dim in array.dims}
+    more = [
+        one for name, one in numbers.items() if name.startswith("predicted_") and first and dims.issuperset(one.dims)
+    ]
+    return [*first, *more] or [array for array in whole.values() if array.dtype.kind == "f"] or list(whole.values())
 
 
 def _rows_of_cells(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) -> pl.DataFrame:
