@@ -29,7 +29,7 @@ class CheckedCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse an option of one value given twice with different ones: the last would win, the looser one too."""
         if not ctx.resilient_parsing:
-            _check_given_once(ctx, self.get_params(ctx), args)
+            _check_given_once(ctx, self.params, args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
