@@ -40,6 +40,7 @@ __all__ = ["best_choices", "corrections", "count_differences", "findings_by_rule
 CHOICE = ("Configuration", "Throughput", "Latency of the batch", "Top-1", "Energy per input", "In doubt")
 NEAR = 1.0  # percentage points of accuracy
 DIFFERENCE_PERCENT = 1.0
+DOUBTS = sum(bit for rule, bit in QUALITY.items() if FINDINGS[rule].doubts)
 
 
 # best choices ---------------------------------------------------------------------------------------------------------
@@ -148,9 +149,21 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
         if objective not in cube or not bool(cube[objective].notnull().any()):
             continue
         winner = best(cube, objective, where=where)
-        if bool(winner["found"]):
-            rows.append(_row_of_winner(goal, winner, names, digits_along(cube)))
+        if not bool(winner["found"]):
+            continue
+        rows.append(_row_of_winner(goal, winner, names, digits_along(cube)))
+        # beside a winner in doubt the best that is not
+        certain = best(_certain(cube, objective), objective, where=where) if rows[-1][-1] else winner
+        if certain is not winner and bool(certain["found"]):
+            rows.append(_row_of_winner("… with nothing in doubt", certain, names, digits_along(cube)))
     return rows
+
+
+def _certain(cube: xr.Dataset, objective: str) -> xr.Dataset:
+    """Blank an objective where a finding doubts what was measured, or a prediction extrapolates."""
+    if not objective.startswith("predicted") and is_judged(cube):
+        return cube.assign({objective: cube[objective].where((whole_flags(cube["quality"]) & DOUBTS) == 0)})
+    return cube.assign({objective: cube[objective].where(cube[EXTRAPOLATES] != 1)}) if EXTRAPOLATES in cube else cube
 
 
 def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str], digits: Mapping[str, int]) -> tuple[str, ...]:

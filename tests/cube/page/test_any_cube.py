@@ -25,7 +25,7 @@ from roofcube.page.figures import draw
 from roofcube.page.selection import MANY, MOST, ROWS, selection_of
 from roofcube.page.subject import subject_of
 from roofcube.sweep.low_ends import at_low_ends
-from roofcube.vocabulary import QUALITY, attributes
+from roofcube.vocabulary import FINDINGS, QUALITY, attributes
 
 CUBES = ("hypothetical", "calibrated", "own_task", "own_dim", "merged", "one_platform", "two_models", "measured_only")
 
@@ -502,3 +502,14 @@ def test_batches_are_compared_whatever_their_labels(labels):
         coords={"platform": ["A", "B"]} | ({} if labels is None else {"batch": labels}),
     )
     assert "all at the same batch" in sections.efficient(subject_of(cube, None)).see[1]
+
+
+def test_beside_a_winner_in_doubt_stands_the_best_that_is_not(tmp_path):
+    cube = rc.benchmark("cifar10")
+    text = rc.report(cube, tmp_path / "sure.html").read_text("utf-8")
+    certain = [f"not {name}" for name, finding in FINDINGS.items() if finding.doubts and name in QUALITY]
+    best = rc.best(cube, "measured_throughput", where={"quality": certain})
+    assert "… with nothing in doubt" in text
+    row = text[text.index("… with nothing in doubt") :][:400]
+    assert str(best.platform.values) in row
+    assert f"batch {int(best.batch)}" in row
