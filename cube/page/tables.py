@@ -201,7 +201,7 @@ def _findings_on(point: dict[str, Any], *, measured: bool) -> str:
     """Name the findings on what was measured at a winner, or whether its prediction extrapolates."""
     bits = int(point.get("quality", 0)) if measured else 0
     beyond = ["extrapolates"] if point.get(EXTRAPOLATES) == 1.0 and not measured else []
-    rules = [spoken(rule) for rule, bit in QUALITY.items() if bits & bit and FINDINGS[rule].doubts]
+    rules = [spoken(rule) for rule, bit in QUALITY.items() if bits & bit & DOUBTS]
     return ", ".join([*beyond, *rules])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from contextlib import suppress
 from html import escape
@@ -120,8 +121,8 @@ def require(
 ) -> xr.Dataset:
     """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere.
 
-    A Sweep is asked for them, of many points at the best of each configuration. With the table that was
-    joined the cube also gets `source_row`.
+    A Sweep is asked for them, of many points at the best of each configuration. With the table that was joined the cube
+    also gets `source_row`.
     """
     names, cube = list(names), _with_source_rows(cube, measurements)
     if isinstance(cube, Sweep):
@@ -173,8 +174,11 @@ def asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Datase
                 "none is better; draw it from a cube of predict(inputs), or count it with histogram"
             )
             raise InvalidDataError(msg)
-        answer = sweep.best(first, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
-        parts |= {name: answer[name].drop_vars(set(answer.coords) - set(answer.dims)) for name in computed}
+        per = [dim for dim in sweep.dims if dim in CONFIGURATION]
+        answer = sweep.best(first, per=per)
+        # inputs along other dims too are those of that point
+        there = [name for name in given if name in answer and not set(parts[name].dims) <= set(per)]
+        parts |= {name: answer[name].drop_vars(set(answer.coords) - set(answer.dims)) for name in (*computed, *there)}
         attrs[BEST_OF] = f", each configuration where its {inert_label(first.replace('_', ' '))} is best"
     beside = (*DIMS, "device_class", "family", *sweep.dims)
     coords = {name: coordinate for name, coordinate in sweep.model.coords.items() if name in beside}
@@ -317,8 +321,13 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Colum
     dims = dims_in_order(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
     sizes = tuple(cube.sizes[dim] for dim in dims)
 
-    present = [np.isfinite(flat_column(cube[name], dims, sizes).astype("f8")) for name in must]
-    cells = np.flatnonzero(np.all(present, axis=0))
+    values = [flat_column(cube[name], dims, sizes).astype("f8") for name in must]
+    present = np.all([~np.isnan(column) for column in values], axis=0)
+    finite = np.all([~np.isinf(column) for column in values], axis=0)
+    cells = np.flatnonzero(present & finite)
+    if lost := int((present & ~finite).sum()):
+        msg = f"{counted(lost, 'cell')} of {' and '.join(must)} {'is' if lost == 1 else 'are'} infinite and not drawn"
+        warnings.warn(msg, UserWarning, stacklevel=3)
     if not cells.size:
         wanted = " and ".join(must)
         msg = f"`{must[0]}`: expected a cell where {wanted} are known, got none; pass a cube where they meet"

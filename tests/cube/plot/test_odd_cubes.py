@@ -412,6 +412,9 @@ def test_what_is_drawn_of_a_sweep_is_of_one_point():
         (round(1e3 * float(x), 6), round(float(y), 2)) for x, y in pairs
     }
     assert any("each configuration where its predicted" in text for text in texts(figure))
+    # inputs along own axes of the hardware are those of the point
+    lines = source(rc.plot.parallel(sweep, "precision", "predicted_throughput", "memory_bandwidth"), "parallel.lines")
+    assert set(lines["memory_bandwidth_text"]) == {"100 GB/s"}
 
 
 def test_an_accuracy_that_is_not_given_is_told_so(whole):
@@ -850,7 +853,8 @@ def test_what_is_infinite_is_not_drawn(figure):
         },
         coords={"platform": ["A", "B"], "batch": [1, 2]},
     )
-    assert rendered(getattr(rc.plot, figure)(cube))
+    with pytest.warns(UserWarning, match="1 cell of .* is infinite and not drawn"):
+        assert rendered(getattr(rc.plot, figure)(cube))
     with pytest.raises(InvalidDataError, match="expected finite values, got 10 to inf"):
         rc.plot.histogram(cube, "measured_throughput")
 
