@@ -35,7 +35,7 @@ from roofcube.kernels.graph.expression import (
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware, check_units
-from roofcube.model.made import EXTRAPOLATES, INTERVAL_ENDS, LISTED, OF_CALIBRATIONS, RESULTS, without_results
+from roofcube.model.made import EXTRAPOLATES, INTERVAL_ENDS, LEVEL, LISTED, OF_CALIBRATIONS, RESULTS, without_results
 from roofcube.vocabulary import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, VARIABLES, attributes
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
     return set(dims[node])
 
 
-def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, level: float | None = None) -> Model:
+def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated) -> Model:
     """Build the expression graph of a model over labelled inputs.
 
     Parameters
@@ -145,9 +145,7 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
     inputs : Dataset
         As `roofcube.inputs` gives it; any variable may carry dims of the user's own.
     assumptions : Assumptions or Calibration
-        A calibration brings its own times, as tables over the labelled dims.
-    level : float, optional
-        With a calibration: adds the ends of the interval that holds this share of measurements.
+        A calibration brings its own times, as tables over the labelled dims, with the ends of their intervals.
 
     Returns
     -------
@@ -170,7 +168,7 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
             builder.add_term(term)
     else:
         builder = _Builder(inputs, PUBLISHED)
-        builder.calibrated_results(assumptions.tables(inputs, level=level))
+        builder.calibrated_results(assumptions.tables(inputs, level=LEVEL))
     order = _with_dims_of(builder.tables, dim_order(inputs))
     sizes = {dim: int(inputs.sizes[dim]) for dim in order}
     return Model(builder.nodes, builder.tables, order, dict(inputs.coords), builder.labels, sizes)

@@ -16,7 +16,7 @@ from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.labels import ASSUMPTIONS, dims_in_order, labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, Model, build_model, dims_of
-from roofcube.model.made import LEVEL, LISTED, RESULTS, SIDE_BY_SIDE, without_results
+from roofcube.model.made import LISTED, RESULTS, SIDE_BY_SIDE, without_results
 from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
 from roofcube.vocabulary import FLAGS, sense_of
 from roofcube.wording import said_order
@@ -101,7 +101,7 @@ def predict(
             check_assumptions(one)
         _check_no_assumptions(inputs, assumptions)
         labels = _told_apart(assumptions)
-        models = [build_model(inputs, one, level=LEVEL) for one in assumptions]
+        models = [build_model(inputs, one) for one in assumptions]
         if chunks is None:
             # before the work: the results of several models, and the cube that they become
             _check_bytes(2 * sum(_result_bytes(model, _names_of(model), dtype) for model in models))
@@ -110,7 +110,7 @@ def predict(
             for one, model in zip(assumptions, models, strict=True)
         ]
         return _along_assumptions(inputs, cubes, [_names_of(model) for model in models], labels)
-    model = build_model(inputs, assumptions, level=LEVEL)
+    model = build_model(inputs, assumptions)
     return _predicted(inputs, assumptions, model, chunks, dtype, tuning)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import MissingInputError, check_kind
-from roofcube.plot.drawing.tables import POINT, has_value, own_labels, require
+from roofcube.plot.drawing.tables import POINT, carried_labels, has_value, require
 from roofcube.vocabulary import DIMS, VARIABLES
 from roofcube.wording import flag_words
 
@@ -60,7 +60,7 @@ def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
         msg = f"`{wanted[0]}`: expected a known cell, got none; pass a cube where {' or '.join(wanted[:4])} is known"
         raise MissingInputError(msg)
     held = list(map(str, small.dims))
-    own = [dim for dim in dict.fromkeys([*held, *own_labels(cube, held)]) if dim not in (*DIMS, POINT)]
+    own = [dim for dim in dict.fromkeys([*held, *carried_labels(cube, held)]) if dim not in (*DIMS, POINT)]
     labels = [name for name in (*DIMS, *own, *BESIDE) if name in frame and name not in wanted]
     result = frame[list(dict.fromkeys([*labels, *wanted]))].copy()
     for name in (name for name in labels if frame[name].dtype.kind not in "fiubM"):

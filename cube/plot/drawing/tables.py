@@ -50,6 +50,7 @@ __all__ = [
     "asked_of_sweep",
     "at_best_batch",
     "believed",
+    "carried_labels",
     "device_classes",
     "doubts",
     "flags_text",
@@ -68,7 +69,6 @@ __all__ = [
     "one_model",
     "only",
     "own_dims",
-    "own_labels",
     "possible",
     "range_texts",
     "ranked",
@@ -338,7 +338,7 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Colum
 
     columns: Columns = {dim: values_of(cube[dim]) for dim in dims}
     flags = ["quality"] if is_judged(cube) else []
-    beside = {name: name for name in (*DIMS, "device_class", "task", *own_labels(cube, dims), *flags)}
+    beside = {name: name for name in (*DIMS, "device_class", "task", *carried_labels(cube, dims), *flags)}
     for name, column in {**beside, "source_row": "source"}.items():
         if column not in columns and name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
             columns[column] = values_of(cube[name])
@@ -402,10 +402,10 @@ def _for_template(text: str) -> str:
 def own_dims(cube: xr.Dataset, columns: Iterable[str]) -> list[str]:
     """Return the columns that are labels of the user's own dims, in order."""
     names = list(columns)
-    return [name for name in names if name in (*cube.dims, *own_labels(cube, names)) and name not in (*DIMS, POINT)]
+    return [name for name in names if name in (*cube.dims, *carried_labels(cube, names)) and name not in (*DIMS, POINT)]
 
 
-def own_labels(cube: xr.Dataset, dims: Iterable[str]) -> list[str]:
+def carried_labels(cube: xr.Dataset, dims: Iterable[str]) -> list[str]:
     """Return the user's own dims that are coordinates along some of these dims, as those of fronts and winners are."""
     order, along = [dim for dim in said_order(cube.attrs, cube.coords) if dim not in DIMS], set(dims)
     return [dim for dim in order if along.intersection(cube[dim].dims)]

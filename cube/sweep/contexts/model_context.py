@@ -19,7 +19,7 @@ from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.graph import LAYER, build_model
-from roofcube.model.made import LEVEL, without_results
+from roofcube.model.made import without_results
 from roofcube.sweep.answers.points import empty_value
 from roofcube.sweep.contexts.context import Context, ordered_dims
 from roofcube.sweep.contexts.exact import EXACT, compared_as_stored, ranked
@@ -115,7 +115,7 @@ class ModelContext(Context):
     ) -> None:
         inputs = self.inputs = without_results(inputs)
         self.assumptions = assumptions
-        self.model = build_model(inputs, assumptions, level=LEVEL)  # as `predict` has it: a calibration with intervals
+        self.model = build_model(inputs, assumptions)
         self.dims = ordered_dims(self.model.dim_order, dims)
         self.sizes = {dim: self.model.sizes[dim] for dim in self.dims}
         self.coords = {
