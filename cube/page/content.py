@@ -1,12 +1,16 @@
-"""What a page is made of: paragraphs, figures and tables; plain records that the template lays out."""
+"""What a page is made of: paragraphs, figures, tables and buttons; plain records that the template lays out."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Drawing", "Fact", "Link", "Section", "Table", "link_to"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Drawing", "Fact", "Field", "Link", "Option", "Section", "Table", "link_to"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,37 @@ class Fact:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: its key, the object drawn, and a description for those who cannot see it."""
+    """A figure, or a view of one: its key, the object drawn, a description, what it finds for those who cannot see it.
+
+    Drawings one after another with views are one figure, in which a button chooses; `marked` are the labels of its
+    marks by field.
+    """
 
     key: str
     drawn: Any
     description: str
+    view: str = ""
+    finding: str = ""
+    marked: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A button of a field: the label it switches, what stands on it, its colour; of a class the platforms it has."""
+
+    label: str
+    text: str
+    colour: str = ""
+    platforms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """A row of buttons that act on all figures."""
+
+    key: str
+    title: str
+    options: tuple[Option, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +91,12 @@ class Section:
     tables: tuple[Table, ...] = ()
     links: tuple[Link, ...] = ()
     missing: tuple[str, ...] = field(default=())
+
+    @property
+    def figures(self) -> list[list[Drawing]]:
+        """The figures, each the views that it has."""
+        groups = groupby(enumerate(self.drawings), lambda pair: -1 if pair[1].view else pair[0])
+        return [[drawing for _, drawing in group] for _, group in groups]
 
     @property
     def is_empty(self) -> bool:

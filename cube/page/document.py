@@ -21,11 +21,11 @@ from roofcube.page.tables import best_choices
 from roofcube.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import xarray as xr
 
-    from roofcube.page.content import Fact, Table
+    from roofcube.page.content import Drawing, Fact, Field, Table
     from roofcube.page.subject import Subject
 
 __all__ = ["report"]
@@ -111,7 +111,8 @@ def render(subject: Subject, sections: list[Section]) -> str:
     from roofcube.plot.drawing.style import DARK_MODE
 
     drawings = [drawing for section in sections for drawing in section.drawings]
-    script, places, libraries = embed(drawings)
+    figures = [figure[0].key for section in sections for figure in section.figures]
+    embedded = embed(drawings)
     counts, choices, notes = _summary(subject)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=_isolated, trim_blocks=True, lstrip_blocks=True
@@ -125,16 +126,19 @@ def render(subject: Subject, sections: list[Section]) -> str:
         notes=notes,
         sections=[one for one in sections if not one.is_empty],
         left_out=[one for one in sections if one.is_empty],
-        places=places,
-        numbers={drawing.key: place for place, drawing in enumerate(drawings, start=1)},
+        places=embedded.places,
+        numbers={key: place for place, key in enumerate(figures, start=1)},
+        fields=_fields(subject, drawings),
         style=_package_text("style.css"),
-        libraries=libraries,
-        figures=script,
+        libraries=embedded.libraries,
+        figures=embedded.script,
+        figure_script=_package_text("figures.js"),
+        page_script=_package_text("page.js"),
         dark_mode=DARK_MODE,
         version=__version__,
         policy=POLICY,
     )
-    return page.replace(POLICY, content_policy(page), 1)
+    return page.replace(POLICY, content_policy(page, makes_code=embedded.makes_code), 1)
 
 
 def _isolated(value: Any) -> Any:
@@ -142,19 +146,28 @@ def _isolated(value: Any) -> Any:
     return isolated(value) if type(value) is str else value
 
 
-def content_policy(page: str) -> str:
+def content_policy(page: str, *, makes_code: bool) -> str:
     """Return what a browser may do with a page: run the scripts that are in it, and load nothing.
 
-    BokehJS makes functions of text (``unsafe-eval``) and styles of its own; whatever else a label might smuggle in, a
-    handler of an event or a script, has no hash here and does not run.
+    BokehJS makes styles of its own; whatever else a label might smuggle in, a handler of an event or a script, has no
+    hash here and does not run. Text becomes code (``unsafe-eval``) only where a figure is of a kind that asks for it.
     """
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode("ascii") for one in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in dict.fromkeys(hashes))
+    allowed = " ".join(["'unsafe-eval'"] * makes_code + [f"'sha256-{one}'" for one in dict.fromkeys(hashes)])
     return (
-        f"default-src 'none'; script-src 'unsafe-eval' {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "font-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+def _fields(subject: Subject, drawings: Sequence[Drawing]) -> tuple[Field, ...]:
+    """Make the buttons over all figures, where there are figures: their looks load what draws."""
+    if not drawings:
+        return ()
+    from roofcube.page.toggles import fields_of
+
+    return fields_of(subject.cube, drawings)
 
 
 def _summary(subject: Subject) -> tuple[list[Fact], tuple[Table, ...], tuple[str, ...]]:

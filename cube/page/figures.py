@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roofcube.errors import RoofcubeError
 from roofcube.page.content import Drawing
 from roofcube.vocabulary import VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import polars as pl
     import xarray as xr
@@ -19,21 +20,25 @@ __all__ = ["draw", "embed"]
 
 
 def draw(
-    data: xr.Dataset | pl.DataFrame, name: str, description: str, *, key: str = "", **options: Any
+    data: xr.Dataset | pl.DataFrame, name: str, description: str, *, key: str = "", view: str = "", **options: Any
 ) -> Drawing | str:
     """Draw a figure of `roofcube.plot`, or say why the data have none."""
     from roofcube import plot
 
     spoken = name.replace("_", " ")
     try:
-        drawn, fault = _as_bokeh(getattr(plot, name)(data, **options), data, key.replace("-", "_") or name)
+        drawn, models = _as_bokeh(getattr(plot, name)(data, **options))
+        fault = _fault_of(models)
         if fault:
             return f"The figure “{spoken}” is left out: {fault}"
     except RoofcubeError as error:
         return f"The figure “{spoken}” is left out: {_in_words(str(error))}"
     except Exception as error:
         return f"The figure “{spoken}” could not be drawn from this cube ({type(error).__name__}: {error})"
-    return Drawing(key or name.replace("_", "-"), drawn, description)
+    from roofcube.page.toggles import labels_of_marks
+
+    key = key or name.replace("_", "-")
+    return Drawing(key, drawn, description, view, _titles_of(models), labels_of_marks(models))
 
 
 def _in_words(fault: str) -> str:
@@ -45,20 +50,25 @@ def _in_words(fault: str) -> str:
     )
 
 
-def _as_bokeh(drawn: Any, data: Any, name: str) -> tuple[Any, str]:
-    """Render a figure and lay its buttons out above it; tell what a browser would stumble over."""
+def _as_bokeh(drawn: Any) -> tuple[Any, set[Any]]:
+    """Render a figure; return its root and all of its models."""
     from bokeh.model import Model
 
-    from roofcube.page.toggles import with_toggles
     from roofcube.plot.drawing.elements import rendered
 
-    plain = isinstance(drawn, Model)
-    root = drawn if plain else rendered(drawn)
+    root = drawn if isinstance(drawn, Model) else rendered(drawn)
     models = root.references()  # once: each search of a figure walks all of its models, a tenth of what drawing takes
     _see_through(models)
     _never_selected(models)
-    laid_out = root if plain else with_toggles(root, data, name=name, models=models)
-    return laid_out, _fault_of(models)
+    return root, models
+
+
+def _titles_of(models: Iterable[Any]) -> str:
+    """Return what the titles of a figure say, for those who cannot see it."""
+    from bokeh.models import Plot
+
+    titles = {one.name: one.title.text for one in models if isinstance(one, Plot) and one.title is not None}
+    return "; ".join(" ".join(titles[name].split()) for name in sorted(titles, key=str) if titles[name].strip())
 
 
 def _see_through(models: Iterable[Any]) -> None:
@@ -86,12 +96,16 @@ def _fault_of(models: Iterable[Any]) -> str:
     return "; ".join(f"{issue.text} ({issue.extra})" for issue in issues.error)[:300]
 
 
+MAKER = "_make_func"  # of BokehJS: what makes a function of the text of a formatter
 PLACE = '<div id="{place}" data-root-id="{root}" style="display: contents;"></div>'
 # All figures are one document. Should one of them fail in the browser, each is embedded again alone, and that which
 # fails is replaced by a note.
+# Ticks are written by a function of the page, where BokehJS would make one of their text: no text need become code.
 EMBED = """
 (() => {
-  const docs = DOCS, items = ITEMS;
+  const docs = DOCS, items = ITEMS, plain = PLAIN;
+  const formatter = Bokeh.Models.get("CustomJSTickFormatter").prototype, make = formatter.MAKER;
+  formatter.MAKER = function () { return this.code === plain ? (tick) => {PLAIN_CODE} : make.call(this); };
   const note = (place, error) => {
     const text = document.createElement("p");
     text.className = "missing";
@@ -108,37 +122,54 @@ EMBED = """
       } catch (error) { note(place, error); }
     }
   };
-  const start = async () => { try { await Bokeh.embed.embed_items(docs, items); } catch { await alone(); } };
+  const start = async () => {
+    try { await Bokeh.embed.embed_items(docs, items); } catch { await alone(); }
+    document.dispatchEvent(new Event("drawn"));
+  };
   if (document.readyState !== "loading") start(); else document.addEventListener("DOMContentLoaded", start);
 })();
 """
 
 
-def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str], list[str]]:
-    """Return one script with the data of all figures, a place in the page for each, and the parts of BokehJS."""
+class Embedded(NamedTuple):
+    """Figures of a page: their data as a script, a place for each, the parts of BokehJS, whether text becomes code."""
+
+    script: str = ""
+    places: Mapping[str, str] = MappingProxyType({})
+    libraries: tuple[str, ...] = ()
+    makes_code: bool = False
+
+
+def embed(drawings: Sequence[Drawing]) -> Embedded:
+    """Write the figures for a page."""
     from bokeh.core.json_encoder import serialize_json
     from bokeh.document import Document
     from bokeh.embed.util import RenderItem
     from bokeh.util.serialization import make_globally_unique_css_safe_id, make_globally_unique_id
 
     from roofcube.page.written import writer_of_models
+    from roofcube.plot.drawing.style import PLAIN
 
     if not drawings:
-        return "", {}, []
+        return Embedded()
     # the figures join no document: Bokeh would walk all their models three times more (1.3 s of CPU on a page)
     writer, name = writer_of_models(), make_globally_unique_id()
     content = Document().to_json(deferred=False)
     docs = {name: {**content, "roots": writer.encode([drawing.drawn for drawing in drawings])}}
     item = RenderItem(name, roots={drawing.drawn: make_globally_unique_css_safe_id() for drawing in drawings}).to_json()
     # inside JSON a < stands in texts only; as an escape it can neither end the script nor open a comment
-    texts = {name: serialize_json(part).replace("<", "\\u003c") for name, part in (("DOCS", docs), ("ITEMS", [item]))}
-    script = EMBED.replace("ITEMS", texts["ITEMS"]).replace("DOCS", texts["DOCS"])
+    parts = (("PLAIN", PLAIN), ("ITEMS", [item]), ("DOCS", docs))
+    script = EMBED.replace("MAKER", MAKER).replace("PLAIN_CODE", PLAIN)
+    for name, part in parts:
+        script = script.replace(name, serialize_json(part).replace("<", "\\u003c"), 1)
     ids = {drawing.key: drawing.drawn.id for drawing in drawings}
     put = {key: PLACE.format(place=item["roots"][root], root=root) for key, root in ids.items()}
-    return script, put, _scripts(writer.models)
+    libraries = _scripts(writer.models)
+    written = [one for one in writer.models if getattr(one, "code", PLAIN) != PLAIN]
+    return Embedded(script, put, libraries, bool(written) or not any(MAKER in one for one in libraries))
 
 
-def _scripts(models: Iterable[Any]) -> list[str]:
+def _scripts(models: Iterable[Any]) -> tuple[str, ...]:
     """Return the parts of BokehJS that models need, as text."""
     from bokeh.resources import Resources
 
@@ -152,4 +183,4 @@ def _scripts(models: Iterable[Any]) -> list[str]:
         parts.append("bokeh-tables")
     if any(getattr(model, "output_backend", "") == "webgl" for model in models):
         parts.append("bokeh-gl")
-    return [str(script) for script in Resources(mode="inline", components=parts).js_raw]
+    return tuple(str(script) for script in Resources(mode="inline", components=parts).js_raw)

@@ -187,9 +187,9 @@ def _theoretical_front(subject: Subject) -> Drawing | str | None:
     cube = subject.cube
     if "top1" not in cube or not bool((cube["predicted_throughput"] * cube["top1"]).notnull().any()):
         return None
-    what = "The predicted Pareto front of accuracy and throughput, each point with its configuration"
+    what = "The predicted Pareto front of accuracy and throughput, each point with its configuration, others pale"
     objectives = {"predicted_throughput": "max", "top1": "max"}
-    return draw(cube, "front", what, key="theoretical-front", objectives=objectives)
+    return draw(cube, "front", what, key="theoretical-front", objectives=objectives, others=True)
 
 
 def _possible(predicted: xr.DataArray) -> str:
@@ -481,12 +481,13 @@ def efficient(subject: Subject) -> Section:
     )
     bars = "Bars of peak, predicted and measured throughput for each configuration, measured over predicted in per cent"
     parts = [
-        draw(subject.drawn, "efficiency", f"{bars}: each at its best batch"),
+        draw(subject.drawn, "efficiency", f"{bars}: each at its best batch", view="each at its best batch"),
         draw(
             subject.drawn,
             "efficiency",
             f"{bars}: all at the same batch",
             key="efficiency-at-batch",
+            view="all at the same batch",
             at="batch",
         ),
     ]
@@ -504,7 +505,7 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
     threads = _threaded(cube)
     told = f" (on {threads}: number of threads)" if threads else ""
     return (
-        f"The second figure compares all at the same batch{told}, which its buttons choose. At "
+        f"The second view of the figure compares all at the same batch{told}, which its buttons choose. At "
         f"batch {label} the median is {percent(float(shared.median()))} over "
         f"{counted(int(counts.max()), 'configuration')}: what looks like a better chip at its best "
         "batch is often only a bigger batch."
@@ -544,8 +545,8 @@ def powered(subject: Subject) -> Section:
     beware += "The base of a development board is not that of a product."
     parts: list[Drawing | Table | str | None] = [
         draw(subject.drawn, "power", "Bars of base, idle and full power for each configuration"),
-        draw(subject.drawn, "energy", "Energy per input in millijoule for each configuration"),
-        draw(subject.drawn, "inputs_per_joule", "Inputs per joule for each configuration"),
+        draw(subject.drawn, "energy", "Energy per input in millijoule for each configuration", view="energy per input"),
+        draw(subject.drawn, "inputs_per_joule", "Inputs per joule for each configuration", view="inputs per joule"),
     ]
     if subject.traces is not None:
         platforms = listed(sorted(set(subject.traces["platform"])))

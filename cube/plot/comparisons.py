@@ -13,13 +13,15 @@ from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.offered import as_product
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, points
+from roofcube.plot.drawing.findings import BELIEVED, Finding
 from roofcube.plot.drawing.points import MEASURED_KEY, PREDICTED_KEY, crosses
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
-from roofcube.wording import percent, sentence
+from roofcube.wording import sentence
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from roofcube.plot.drawing.findings import Title
     from roofcube.plot.drawing.rows import Rows
 
 __all__ = ["comparison"]
@@ -149,6 +151,7 @@ def _comparison_figure(
     edge = high * (high / low) ** 0.14
     unit = tables.rate_unit(cube)
     data = {**_comparison_columns(table, unit), "edge": np.full(len(table["row"]), edge)}
+    data[BELIEVED] = tables.believed_rows(cube, table, ("measured_throughput",))
     doubtful = tables.doubts(cube, table["quality"], ("measured_throughput",))
     spoken = {"published": "published" if model == ROOFLINE else "predicted"}
     tooltip = {spoken.get(name, name): f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
@@ -168,10 +171,11 @@ def _comparison_figure(
         dots("calibrated", marker="circle", size=9, color=style.CALIBRATED),
         crosses(data, "measured", "y", doubtful, name="comparison.rows", tooltip=tooltip, texts=[note]),
     ]  # fmt: skip
-    title, notes = _title_and_lines(table, tables.believed(cube, table, ("measured_throughput",)), label, model)
+    finding, notes = _finding(table, label, model), _lines(table)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
     x, key = Axis(f"throughput ({unit}, log scale)", (low, edge), log=True), _entries(table, label, model)
-    return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
+    title, tags = finding.over(data), [finding.tag()]
+    return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key, tags=tags)
 
 
 def _comparison_columns(table: tables.Columns, unit: str) -> dict[str, Any]:
@@ -220,19 +224,17 @@ def _entries(table: tables.Columns, label: str, model: str) -> dict[str, dict[st
     return entries
 
 
-def _title_and_lines(table: tables.Columns, believed: tables.Columns, label: str, model: str) -> tuple[str, list[str]]:
-    off = {name: _median_error(believed, name) for name in ("calibrated", "published")}
-    title = f"{sentence(label)} predictions are off by {percent(off['calibrated'])} in the median"
-    if np.isfinite(off["published"]):
-        title += f", the {model} by {percent(off['published'])}"
+def _finding(table: tables.Columns, label: str, model: str) -> Finding:
+    off, published = (("error", f"{name}/measured", "") for name in ("calibrated", "published"))
+    title: Title = (f"{sentence(label)} predictions are off by ", off, " in the median")
+    if np.isfinite(table["published"] / table["measured_throughput"]).any():
+        title += (f", the {model} by ", published)
+    return Finding("comparison.rows", title)
+
+
+def _lines(table: tables.Columns) -> list[str]:
     banded, unknown = np.isfinite(table["low"]), int((~np.isfinite(table["calibrated"])).sum())
     how = "measured at the best batch, accelerator alone; column at the right: error of the calibrated prediction"
     inside = f"{int((banded & ~_outside(table)).sum())} of {int(banded.sum())} measurements lie within the interval"
     lost = f"; {unknown} without a calibrated prediction" if unknown else ""
-    return title, [how, f"{inside}; {style.BOXED}{lost}"]
-
-
-def _median_error(table: tables.Columns, name: str) -> float:
-    error = np.abs(table[name] / table["measured_throughput"] - 1.0)
-    error = error[np.isfinite(error)]
-    return float(np.median(error)) if error.size else float("nan")
+    return [how, f"{inside}; {style.BOXED}{lost}"]

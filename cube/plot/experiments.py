@@ -8,10 +8,11 @@ import numpy as np
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
+from roofcube.plot.drawing.findings import BELIEVED, Finding
 from roofcube.plot.drawing.points import MANY, colours_of, extreme_rows, marks, platform_key
 from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs, row_plane
 from roofcube.vocabulary import CONFIGURATION, DIMS
-from roofcube.wording import counted, listed, noun_of, quantity, sentence, with_unit
+from roofcube.wording import counted, listed, noun_of, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,6 +60,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     cube = tables.require(cube, (throughput, latency), figure="latency_throughput", measurements=measurements)
     table = tables.ranked(cube, tables.records(cube, [throughput, latency]))
     pair, unit = (latency, throughput), tables.rate_unit(cube)
+    table[BELIEVED] = tables.believed_rows(cube, table, pair)
     x = Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True)
     y = Axis(f"throughput ({unit}, log scale)", style.log_bounds(table[throughput]), log=True)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
@@ -75,9 +77,10 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         lines=lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    title = _fastest(tables.believed(cube, table, pair), pair, unit, "" if kind == "measured" else "predicted ")
-    notes, key = [note, shade], platform_key(marked)
-    return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
+    finding = _fastest(unit, "" if kind == "measured" else "predicted ")
+    title = finding.over(table | {"x": table[latency], "y": table[throughput]})
+    notes, key, tags = [note, shade], platform_key(marked), [finding.tag()] * (not shade)
+    return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key, tags=tags)
 
 
 def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, str]) -> dict[str, Any]:
@@ -94,13 +97,11 @@ def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, st
     }
 
 
-def _fastest(table: tables.Columns, pair: tuple[str, str], unit: str, kind: str) -> str:
-    latency, rate, platforms = table[pair[0]], table[pair[1]], table["platform"]
-    first, soonest = tables.holders(platforms, rate, rate.max()), tables.holders(platforms, latency, latency.min())
-    return (
-        f"Highest {kind}throughput {with_unit(float(rate.max()), unit)} ({first}), "
-        f"shortest {kind}latency {quantity(1e-3 * float(latency.min()), 's')} ({soonest})"
-    )
+def _fastest(unit: str, kind: str) -> Finding:
+    fastest, soonest = ("max", "y", "platform"), ("min", "x", "platform")
+    highest = f"Highest {kind}throughput ", ("max", "y", "y_text"), " (", fastest
+    shortest = f"), shortest {kind}latency ", ("min", "x", "x_text"), " (", soonest, ")"
+    return Finding("latency_throughput.points", (*highest, *shortest), {"x": "ms", "y": unit})
 
 
 # boxes ----------------------------------------------------------------------------------------------------------------
@@ -185,7 +186,8 @@ def _quartiles(
     groups = tables.rows_by_labels(table, ["platform", *tables.only(table, *SPLIT)])
     first = np.array([rows[0] for rows in groups.values()])
     spread = np.array([np.quantile(table[variable][rows], list(QUARTILES.values())) for rows in groups.values()])
-    columns = {"platform": table["platform"][first], "rows": np.array([len(rows) for rows in groups.values()])}
+    columns = tables.only(tables.taken(table, first), *tables.TOGGLED[::2])
+    columns["rows"] = np.array([len(rows) for rows in groups.values()])
     columns |= {name: spread[:, place] for place, name in enumerate(QUARTILES)}
     rows = np.empty(len(first), dtype=object)
     rows[:] = row_pairs(columns, labels[first])
@@ -194,19 +196,20 @@ def _quartiles(
 
 def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, **looks: Any) -> Any:
     unit = tables.scale_of(cube, variable)[1]
-    data = tables.only(table, *QUARTILES, "rows") | rows.columns(list(table["row"]))
+    data = tables.only(table, *tables.TOGGLED, *QUARTILES, "rows") | rows.columns(list(table["row"]))
     data["configuration"] = [f"{platform} · {own}" for platform, own in table["row"]]
     data["colour"] = colours_of(cube, table["platform"])
     data["half"] = tables.range_texts(table["q1"], table["q3"], unit)
     data["all"] = tables.range_texts(table["low"], table["high"], unit)
     bounds = style.log_bounds([*table["low"], *table["high"]])
-    whiskers = tables.only(data, "low", "high", "y", "colour") | {"y1": data["y"]}
+    placed = tables.only(data, *tables.TOGGLED, "place", "y")
+    whiskers = placed | tables.only(data, "low", "high", "colour") | {"y0": data["y"], "y1": data["y"]}
     tooltip = {"median": ("median", unit), "half lie in": "@half", "all lie in": "@all", "cells": "@rows"}
     parts = [
-        segments(whiskers, ("low", "y", "high", "y1"), name=f"boxes.{name}.whiskers", color="colour", line_width=1.5),
+        segments(whiskers, ("low", "y0", "high", "y1"), name=f"boxes.{name}.whiskers", color="colour", line_width=1.5),
         bars(data, "q1", "q3", 0.62, name=f"boxes.{name}", tooltip=tooltip, fill_color="colour", line_color="colour",
              fill_alpha=0.45),
-        points({"median": data["median"], "y": data["y"]}, "median", "y", name=f"boxes.{name}.medians", marker="dash",
+        points({**placed, "median": data["median"]}, "median", "y", name=f"boxes.{name}.medians", marker="dash",
                angle=90, size=15, line_width=3, color=style.INK),
     ]  # fmt: skip
     x = Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True)

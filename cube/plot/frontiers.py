@@ -10,13 +10,16 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
+from roofcube.plot.drawing.findings import BELIEVED, ON_FRONT, Finding
 from roofcube.plot.drawing.points import (
+    LOOKS,
     MANY,
     MEASURED_KEY,
     PREDICTED_KEY,
     axis_of,
     crosses,
     extreme_rows,
+    mark_columns,
     marks,
     place_labels,
     platform_key,
@@ -26,7 +29,7 @@ from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
 from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import counted, percent, with_thousands
+from roofcube.wording import NOT_KNOWN, counted, percent, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +40,13 @@ if TYPE_CHECKING:
 __all__ = ["front", "overlap", "pareto"]
 
 HEIGHT = 560
+MIDDLE = ("median", "share", "")
+REACHED = Finding(
+    "overlap.measured",
+    ("Measurements reach ", MIDDLE, " of the prediction in the median"),
+    same=(MIDDLE, NOT_KNOWN),
+    single=("No configuration was both predicted and measured as is possible",),
+)
 POSSIBLE = ("predicted_throughput", "top1")  # the objectives of the theoretical front
 
 
@@ -89,6 +99,7 @@ def front(
     objectives: Mapping[str, Sense | None] | None = None,
     scope: str = "compute",
     measurements: Any = None,
+    others: bool = False,
 ) -> Any:
     """Draw a Pareto front alone, each point with its configuration; of predictions, the theoretical front.
 
@@ -102,11 +113,14 @@ def front(
         Which throughput to take where `objectives` is not given.
     measurements : table, optional
         The rows that were joined; tooltips then name the source row of each point.
+    others : bool
+        Draw what the front beats too, pale and without words, up to 5,000 points; not of a Sweep.
 
     Returns
     -------
     holoviews.Overlay
-        Marks ``front.points``: one per point of the front, ties too; ``front.front``: one per distinct point.
+        Marks ``front.points``: one per point of the front, ties too; ``front.front``: one per distinct point;
+        ``front.others``: what is beaten.
 
     Raises
     ------
@@ -122,11 +136,18 @@ def front(
     >>> rc.plot.front(cube, objectives={"predicted_throughput": "max", "top1": "max"}).name
     'front'
     """
-    return _trade_off("front", cube, objectives, scope, measurements, alone=True)
+    return _trade_off("front", cube, objectives, scope, measurements, alone=True, others=others)
 
 
 def _trade_off(
-    name: str, cube: Any, objectives: Mapping[str, Sense | None] | None, scope: str, measurements: Any, *, alone: bool
+    name: str,
+    cube: Any,
+    objectives: Mapping[str, Sense | None] | None,
+    scope: str,
+    measurements: Any,
+    *,
+    alone: bool,
+    others: bool = False,
 ) -> Any:
     """Draw the front alone, or with all points behind it."""
     wanted, how = _objectives(cube, objectives, scope)
@@ -141,9 +162,14 @@ def _trade_off(
         best = _front_over_used_dims(cube, senses)
     table = tables.records(best if alone else cube, pair)
     table = tables.taken(table, np.argsort(table[x], kind="stable")) if alone else tables.ranked(cube, table)
-    axes = _pair_of_axes(cube, pair, (table[x], table[y]))
+    beaten = _beaten(cube, table, pair) if others and size <= MANY else tables.taken(table, slice(0))
+    axes = _pair_of_axes(cube, pair, [np.concatenate([table[one], beaten[one]]) for one in pair])
     colour = style.MUTED if alone else style.INK
-    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=f"{name}.points")
+    names = [f"{name}.points", f"{name}.others"][: 2 if beaten[x].size else 1]
+    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=names)
+    finding = _on_front(names[0])
+    table[BELIEVED] = np.asarray(tables.possible(cube, table["quality"], pair))
+    table[ON_FRONT] = table[BELIEVED] & _at_places_of(cube, table, best, senses)
     looks: dict[str, Any] = {
         "name": f"{name}.points",
         "doubtful": tables.doubts(cube, table["quality"], pair),
@@ -151,21 +177,49 @@ def _trade_off(
         "marker_size": 10.4 if alone else 8,
         "tooltip": _tooltip(cube, x, y),
     }
-    count = best.sizes[tables.POINT]
-    if alone:
+    on_front = np.concatenate([table[ON_FRONT], np.zeros(beaten[x].size, dtype=bool)])
+    title = finding.over({ON_FRONT: on_front, "platform": np.concatenate([table["platform"], beaten["platform"]])})
+    if alone and not beaten[x].size:
         title = f"The front of {counted(size, 'point')} has {_places_text(table, x, y)}: {_ends(best)}"
-        note = f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"
+    if alone:
+        note = f"what {'is pale' if beaten[x].size else 'is not drawn'} is beaten by a point of the front"
+        note = f"{how}{note}; {style.HOLLOW}"
         dims = [dim for dim in (*CONFIGURATION, *tables.own_dims(cube, table)) if tables.several(table, dim)]
         texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
         table["label"] = np.array(place_labels(table[x], table[y], texts, axes, room), dtype=object)
         text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
         looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
     else:
-        title = f"{count} of {counted(size, 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
         note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
     drawn, shade, marked = marks(cube, table, pair, axes, **looks)
-    parts, key = [*drawn[:-1], stairs, drawn[-1]], platform_key(marked)
-    return plane(parts, name=name, x=axes[0], y=axes[1], title=title, notes=[note, shade], key=key, height=HEIGHT)
+    pale = _pale_columns(cube, beaten, pair)
+    looks_of_pale = {**LOOKS, "line_alpha": 0.3, "fill_alpha": 0.15, "tooltip": looks["tooltip"]}
+    others_drawn = [points(pale, "x", "y", name=f"{name}.others", **looks_of_pale)] if pale else []
+    parts, key = [*drawn[:-1], *others_drawn, stairs, drawn[-1]], platform_key(marked, pale)
+    tags = [finding.tag()] * (not shade and len(marked["x"]) + beaten[x].size == size)
+    more: dict[str, Any] = {"title": title, "notes": [note, shade], "key": key, "tags": tags}
+    return plane(parts, name=name, x=axes[0], y=axes[1], height=HEIGHT, **more)
+
+
+def _on_front(marks: str) -> Finding:
+    """Say how many points are on the front, and whose they are."""
+    front, count, names = ("front", "", ""), ("count", "", ""), ("names", "", "platform")
+    title, single = ((front, " of ", count, verb, names) for verb in (" are on the front: ", " is on the front: "))
+    return Finding(marks, title, same=(front, "1"), single=single)
+
+
+def _beaten(cube: xr.Dataset, front: tables.Columns, pair: Sequence[str]) -> tables.Columns:
+    """Return the rows of a cube that lie where no point of its front does."""
+    table = tables.records(cube, pair)
+    at, of_front = (one[pair[0]] + 1j * one[pair[1]] for one in (table, front))
+    return tables.told(cube, tables.taken(table, ~np.isin(at, of_front)))
+
+
+def _pale_columns(cube: xr.Dataset, beaten: tables.Columns, pair: tuple[str, str]) -> dict[str, Any]:
+    if not beaten[pair[0]].size:
+        return {}
+    beaten[BELIEVED] = np.asarray(tables.possible(cube, beaten["quality"], pair))
+    return mark_columns(cube, beaten, pair, tables.doubts(cube, beaten["quality"], pair), size=6)
 
 
 def _places_text(table: tables.Columns, x: str, y: str) -> str:
@@ -223,10 +277,17 @@ def _worth_a_mark(
     cube: xr.Dataset, table: tables.Columns, best: xr.Dataset, senses: Mapping[str, Sense]
 ) -> tables.Array:
     """Return the rows that keep a mark of their own among very many: the front, and the best of each platform."""
+    ends = extreme_rows(table, *(_sign(sense) * table[one] for one, sense in senses.items()))
+    return _at_places_of(cube, table, best, senses) | ends
+
+
+def _at_places_of(
+    cube: xr.Dataset, table: tables.Columns, best: xr.Dataset, senses: Mapping[str, Sense]
+) -> tables.Array:
+    """Return the rows that lie where a point of the front does."""
     x, y = _in_shown_units(cube, best, senses)
     across, up = (table[one] for one in senses)
-    ends = extreme_rows(table, *(_sign(sense) * table[one] for one, sense in senses.items()))
-    return np.isin(across + 1j * up, x + 1j * y) | ends
+    return np.isin(across + 1j * up, x + 1j * y)
 
 
 def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
@@ -241,11 +302,11 @@ def _in_shown_units(cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sen
 
 
 def _staircase(
-    cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: str
+    cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: Sequence[str]
 ) -> Any:
     """Make the staircase of the front of `marks` in the units shown, horizontal objective first."""
     x, y = _in_shown_units(cube, best, senses)
-    tag = {"front_of": marks, "signs": [_sign(sense) for sense in senses.values()]}
+    tag = {"front_of": list(marks), "signs": [_sign(sense) for sense in senses.values()]}
     return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=[tag], color=colour)
 
 
@@ -317,12 +378,15 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     ratio = np.full(len(doubtful), np.nan)
     ratio[right] = found["x"][right] / circles["x"][left]
     found |= tables.only(measured, "flags", "source") | {"ratio": [percent(one) for one in ratio]}
+    ratio[~tables.possible(cube, measured["quality"], pair)] = np.nan
+    found |= {"share": ratio, BELIEVED: np.asarray(tables.possible(cube, measured["quality"], pair))}
     links = tables.taken(tables.only(found, *tables.TOGGLED, "match"), right)
     links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": found["x"][right], "y1": found["y"][right]}
     parts = [segments(links, name="overlap.links", color=style.MUTED, alpha=0.45, line_width=1)]
     for kind, stairs in fronts.items():
-        looks = {"colour": style.PREDICTED if kind == "predicted" else style.MEASURED, "marks": f"overlap.{kind}"}
-        parts.append(_staircase(cube, stairs, senses[kind], name=f"overlap.{kind}_front", **looks))
+        colour = style.PREDICTED if kind == "predicted" else style.MEASURED
+        looks: dict[str, Any] = {"name": f"overlap.{kind}_front", "colour": colour, "marks": [f"overlap.{kind}"]}
+        parts.append(_staircase(cube, stairs, senses[kind], **looks))
     values = {"x": ("x", tables.rate_unit(cube)), "y": ("y", "%")}
     of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
     of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}
@@ -338,9 +402,9 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
         f"measured ({len(ratio)})": MEASURED_KEY,
         f"same configuration ({left.size})": {"marker": "line", "line_color": style.MUTED},
     }
-    ratio[~tables.possible(cube, measured["quality"], pair)] = np.nan
-    title, notes = _overlap_words(best, pair, (total, len(ratio)), ratio[right], scope)
-    return plane(parts, name="overlap", x=x, y=y, title=title, notes=[*notes, crowd], key=entries, height=580)
+    notes, tags = [*_overlap_words(best, pair, (total, len(ratio)), left.size, scope), crowd], [REACHED.tag()]
+    title = REACHED.over({"share": ratio})
+    return plane(parts, name="overlap", x=x, y=y, title=title, notes=notes, key=entries, height=580, tags=tags)
 
 
 def _best_batch(cube: xr.Dataset, throughput: str, accuracy: str) -> dict[str, xr.Dataset]:
@@ -380,17 +444,14 @@ def _overlap_columns(table: tables.Columns, pair: Sequence[str], rows: tables.Ar
 
 
 def _overlap_words(
-    best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], ratio: tables.Array, scope: str
-) -> tuple[str, list[str]]:
-    middle = percent(float(np.nanmedian(ratio))) if np.isfinite(ratio).any() else ""
-    said = f"Measurements reach {middle} of the prediction in the median"
-    said = said if middle else "No configuration was both predicted and measured as is possible"
+    best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], both: int, scope: str
+) -> list[str]:
     drawn_of = zip(best.values(), (POSSIBLE, pair), strict=True)
     not_drawn = [int((one[x].notnull() & one[y].isnull()).sum()) for one, (x, y) in drawn_of]
     lost = "; not drawn for want of an accuracy: {} predicted, {} measured".format(*not_drawn) if any(not_drawn) else ""
-    alone = [count - ratio.size for count in counts]
-    matched = counted(ratio.size, "configuration")
+    alone = [count - both for count in counts]
+    matched = counted(both, "configuration")
     told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
     told += tables.accuracy_text(best["measured"]) if counts[1] else ""
     how = f"measured at the best batch, {tables.scope_text(scope)}; {style.BOXED}"
-    return said, [told, f"{how}; staircases = Pareto fronts of what is shown"]
+    return [told, f"{how}; staircases = Pareto fronts of what is shown"]

@@ -13,6 +13,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
+from roofcube.plot.drawing.findings import BELIEVED, Finding
 from roofcube.plot.drawing.rows import Rows, swatches
 from roofcube.vocabulary import DIMS, INFEASIBLE, sense_of
 from roofcube.wording import counted, listed, sentence, short, with_unit, with_units_for
@@ -112,7 +113,10 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
                            line_color=style.GRID, line_width=0.5, glyph=HATCH, **scale)  # fmt: skip
     y = replace(rows.axis(), bounds=(0.5 - rows.length, 0.5))
     notes = grid.notes(legible=legible)
-    return plane([cells], name="heatmap", x=x, y=y, title=grid.title(), notes=notes, key=grid.key(), height=height)
+    finding = grid.finding
+    tags = [finding.tag()] if finding is not None and grid.values.size <= MOST else []
+    more: dict[str, Any] = {"title": grid.title(), "notes": notes, "key": grid.key(), "tags": tags}
+    return plane([cells], name="heatmap", x=x, y=y, height=height, **more)
 
 
 def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
@@ -160,8 +164,14 @@ class _Grid:
         rows = [dict(zip(ROW_DIMS, labels, strict=True)) for labels in cells["row"].values]
         columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in cells["column"].values]
         class_of = tables.device_classes(cube)
-        self._row_names = [_heading(row, ROW_DIMS) or variable for row in rows]
-        self._column_names = [_heading(column, COLUMN_DIMS) for column in columns]
+        names = [
+            (_heading(column, COLUMN_DIMS), _heading(row, ROW_DIMS) or variable) for row in rows for column in columns
+        ]
+        self._labels = {
+            "configuration": np.array([" · ".join(filter(None, pair)) for pair in names], dtype=object),
+            **{dim: np.repeat([str(row[dim]) for row in rows], len(columns)) for dim in ("topology", "precision")},
+            "platform": np.tile([str(column["platform"]) for column in columns], len(rows)),
+        }
         self.row_factors = [(_heading(row, ROW_DIMS[:2]) or " ", _heading(row, ROW_DIMS[2:]) or " ") for row in rows]
         heads = [_head_of(str(column["platform"]), str(column["mode"])) or " " for column in columns]
         classes = [class_of.get(column["platform"], " ") for column in columns]
@@ -196,6 +206,11 @@ class _Grid:
         order = tables.labels_in_order(cube, "platform", platforms)
         return cells.isel(column=sorted(range(len(platforms)), key=lambda place: order.index(platforms[place])))
 
+    @property
+    def _titled(self) -> tables.Array:
+        """The cells that the title speaks of: the possible ones, all of them where none is."""
+        return (self._believed if self._believed.any() else np.ones_like(self._believed)).ravel()
+
     @cached_property
     def states(self) -> tables.Array:
         """The look of each cell."""
@@ -226,7 +241,7 @@ class _Grid:
             "ink": [self._ink(value) for value in values], "hatch": [LOOKS[state][0] for state in states],
             "state": states.astype(object),
             "reason": np.where(untrained, "no accuracy given at this precision", reasons).astype(object),
-            "configuration": [f"{head} · {label}" for label in self._row_names for head in self._column_names],
+            **self._labels, BELIEVED: self._titled,
             "value_text": [self._meanings.get(value) or with_unit(value, self.unit) for value in values],
         }  # fmt: skip
 
@@ -253,15 +268,20 @@ class _Grid:
 
     def title(self) -> str:
         """Return where the best value is; of a flag, which meaning is most frequent."""
-        if self._meanings:
+        if self.finding is None:
             codes, counts = np.unique(self._known, return_counts=True)
             most = [self._meanings[int(code)] for code in codes[counts == counts.max()]]
             return f"{sentence(self.long_name)}: most often {listed(most, most=2)}"
-        values = np.where(self._believed, self.values, np.nan) if self._believed.any() else self.values
-        best = float(np.nanmin(values) if self._sense == "min" else np.nanmax(values))
-        names = [", ".join(filter(None, (column, row))) for row in self._row_names for column in self._column_names]
-        end, where = "Lowest" if self._sense == "min" else "Highest", tables.holders(names, values.ravel(), best)
-        return f"{end} {self.long_name}: {with_unit(best, self.unit)} ({where})"
+        return self.finding.over({"value": self.values.ravel(), **self._labels, BELIEVED: self._titled})
+
+    @property
+    def finding(self) -> Finding | None:
+        """Where the best value is; of a flag none."""
+        if self._meanings:
+            return None
+        how, end = ("min", "Lowest") if self._sense == "min" else ("max", "Highest")
+        title = f"{end} {self.long_name}: ", (how, "value", "value_text"), " (", (how, "value", "configuration"), ")"
+        return Finding("heatmap.cells", title, {"value": self.unit})
 
     @property
     def letters(self) -> int:

@@ -10,6 +10,7 @@ import xarray as xr
 from roofcube.labels import is_judged
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import segments
+from roofcube.plot.drawing.findings import BELIEVED, Finding
 from roofcube.plot.drawing.rows import (
     bars,
     by_configuration,
@@ -20,7 +21,7 @@ from roofcube.plot.drawing.rows import (
     row_plane,
     swatches,
 )
-from roofcube.wording import sentence, short, with_unit
+from roofcube.wording import sentence, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,9 @@ def power(cube: xr.Dataset) -> Any:
     shown = [main, *(name for name in beside if tables.has_value(cube, name))]
     table = _over_batches(cube, shown)
     said = LOOKS[main][2] if kind == "predicted" else "under load"
-    title = _range_words(tables.believed(cube, table, (main,)), main, said, "W")
+    finding = _span("power.bars", said, "W")
+    table[BELIEVED] = tables.believed_rows(cube, table, (main,))
+    title = finding.over(table)
     table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
     data["end"] = np.maximum(table["high"], table[main])
@@ -90,7 +93,8 @@ def power(cube: xr.Dataset) -> Any:
     over = "mean over batches; the line spans the lowest to the highest batch; " if "batch" in cube[main].dims else ""
     notes = [f"{over}{style.HOLLOW}", few]
     key = swatches({words: colour for _, colour, words in looks.values()})
-    return row_plane(parts, rows, name="power", x=x, title=title, notes=notes, key=key)
+    tags = [finding.tag()] * (not few)
+    return row_plane(parts, rows, name="power", x=x, title=title, notes=notes, key=key, tags=tags)
 
 
 def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
@@ -185,11 +189,12 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     made_of = ("power_full", tables.measured_names(scope)["throughput"]) if kind == "measured" else ()
     table = _over_batches(cube, [name], made_of)
     said = words if kind == "measured" else f"predicted {words}"
-    title = _range_words(tables.believed(cube, table, made_of), name, said, unit)
+    finding = _span(f"{figure}.bars", said, unit)
+    table |= {"value": table[name], BELIEVED: tables.believed_rows(cube, table, made_of)}
+    title = finding.over(table)
     table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
     floor = style.floor_of(table["low"])
-    data = _row_data(table, unit)
-    data["value"] = table[name]
+    data = _row_data(table, unit, "value")
     data["filled"] = np.where(tables.doubts(cube, table["quality"], made_of), 0.0, 0.9)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
@@ -201,12 +206,14 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     x = log_axis(label, table["high"], floor, tables.value_text(table[name], unit), rows.width())
     over = "mean over batches, line = all batches; " if "batch" in cube[name].dims else ""
     notes = [f"{how}{load}; {over}{style.HOLLOW}", few]
-    return row_plane([bar, _whiskers(data, figure)], rows, name=figure, x=x, title=title, notes=notes)
+    parts, tags = [bar, _whiskers(data, figure)], [finding.tag()] * (not few)
+    return row_plane(parts, rows, name=figure, x=x, title=title, notes=notes, tags=tags)
 
 
 def _row_data(table: tables.Columns, unit: str, *more: str) -> dict[str, Any]:
     spread = tables.range_texts(table["low"], table["high"], unit)
-    return {**fields(table, "flags", "rows", "low", "high", *more), "spread": spread}
+    texts = {f"{end}_text": tables.value_text(table[end], unit) for end in ("low", "high")}
+    return {**fields(table, "flags", "rows", "low", "high", BELIEVED, *more), **texts, "spread": spread}
 
 
 def _whiskers(data: dict[str, Any], figure: str) -> Any:
@@ -239,8 +246,9 @@ def _over_batches(cube: xr.Dataset, names: list[str], judged: Sequence[str] = ()
     return table
 
 
-def _range_words(table: tables.Columns, name: str, words: str, unit: str) -> str:
-    values, platforms = table[name], table["platform"]
-    low, high = float(values.min()), float(values.max())
-    ends = [f"{with_unit(end, unit)} ({tables.holders(platforms, values, end)})" for end in (low, high)]
-    return f"{sentence(words)}: {' to '.join(dict.fromkeys(ends))}"
+def _span(marks: str, words: str, unit: str) -> Finding:
+    """Say between which values it lies over all batches, and whose they are."""
+    ends = (("min", "low"), ("max", "high"))
+    low, high = (((how, end, f"{end}_text"), " (", (how, end, "platform"), ")") for how, end in ends)
+    single = f"{sentence(words)}: ", *low
+    return Finding(marks, (*single, " to ", *high), dict.fromkeys(("low", "high"), unit), (low[0], high[0]), single)

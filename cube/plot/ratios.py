@@ -11,6 +11,7 @@ from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot.drawing import style, tables
+from roofcube.plot.drawing.findings import BELIEVED, Finding
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, hollow, log_axis, row_plane, swatches
 from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import labelled_text, percent, short
@@ -81,9 +82,9 @@ def efficiency(
     published = cube.attrs.get("assumptions") == PUBLISHED.label  # whose assumption the figure judges
     choices = {label: _bar_columns(cube, table, label, throughput, published=published) for label in chosen}
     choices = {label: one for label, one in choices.items() if np.isfinite(one["measured"]).any()}
-    titles = {label: _title(label, cube, table, throughput) for label in choices}
+    findings = {label: _finding(name, label) for label in choices}
     notes = [*_notes(choices, scope, published=published), f"{few}; the title speaks of these" if few else ""]
-    return _bars_figure(name, table, rows, choices, titles, notes, cube)
+    return _bars_figure(name, table, rows, choices, findings, notes, cube)
 
 
 def _of_predictions(cube: xr.Dataset) -> Any:
@@ -91,8 +92,10 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     names = ["predicted_throughput", "peak_throughput"]
     best = tables.at_best_batch(cube[names], *names).drop_vars("batch", errors="ignore")
     table = tables.records(best, names)
-    share = table[names[0]] / table[names[1]]
-    table, rows, few = by_configuration(best, table, -share)
+    words = "Predicted: ", ("median", "predicted/peak", ""), " of the compute peak in the median"
+    finding = Finding("efficiency.bars", words)
+    title = finding.over({"predicted": table[names[0]], "peak": table[names[1]]})
+    table, rows, few = by_configuration(best, table, -table[names[0]] / table[names[1]])
     predicted, peak = (table[name] for name in names)
     blank, unit = np.full(len(peak), "not measured", dtype=object), tables.rate_unit(cube)
     columns = {
@@ -100,10 +103,9 @@ def _of_predictions(cube: xr.Dataset) -> Any:
         "predicted_text": tables.value_text(predicted, unit), "filled": np.ones(len(peak)), "flags": blank,
         "note": np.array([percent(one) for one in predicted / peak], dtype=object),
     }  # fmt: skip
-    middle = percent(float(np.median(share)))
     notes = [f"percent = predicted ÷ peak, {tables.plain_model(cube)}; nothing was measured", few]
-    title = f"Predicted: {middle} of the compute peak in the median"
-    return _bars_figure("efficiency", table, rows, {BEST: columns}, {BEST: title}, notes, cube)
+    choices, findings = {BEST: columns}, {BEST: finding}
+    return _bars_figure("efficiency", table, rows, choices, findings, notes, cube, title if few else "")
 
 
 def _by_batch(ratios: xr.Dataset, throughput: str) -> dict[str, xr.Dataset]:
@@ -152,7 +154,9 @@ def _bar_columns(
     texts = zip(tables.value_text(measured, unit), batch, strict=True)
     doubtful = tables.doubts(cube, quality, (throughput,))
     notes = np.array([f"{percent(one)}{reason}" for one, reason in zip(ratio, reasons, strict=True)], dtype=object)
+    believed = ~unknown & np.asarray(tables.possible(cube, quality, (throughput,)))
     return {
+        BELIEVED: believed if believed.any() else ~unknown,
         "measured": measured,
         "predicted": predicted,
         "peak": peak,
@@ -179,19 +183,20 @@ def _bars_figure(
     table: tables.Columns,
     rows: Rows,
     choices: dict[str, dict[str, Any]],
-    titles: dict[str, str],
+    findings: dict[str, Finding],
     notes: list[str],
     cube: xr.Dataset,
+    title: str = "",
 ) -> Any:
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
     floor = style.floor_of(*(one[bar] for one in choices.values() for bar in BARS))
     data = fields(table)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
     data["peak_text"] = tables.value_text(choices[start]["peak"], tables.rate_unit(cube))
-    place, tags = dict(data), []
+    place, tags = dict(data), [findings[start].tag()] * (not title)
     if len(choices) > 1:
-        tags = [{"field": "batch", "title": "At batch", "choices": list(choices), "start": start,
-                 "titles": list(titles.values())}]  # fmt: skip
+        told = [one.tag() for one in findings.values()]
+        tags += [{"title": "At batch", "choices": list(choices), "start": start, "findings": told}]
         for label, columns in choices.items():
             data |= {f"{column} {label}": values for column, values in columns.items()}
     data |= choices[start]
@@ -217,18 +222,15 @@ def _bars_figure(
     words = f"throughput ({tables.rate_unit(cube)}, log scale, bars start at {short(floor)})"
     key = swatches(looks if np.isfinite(data["measured"]).any() else tables.only(looks, *WORDS[:2]))
     x = log_axis(words, data["end"], floor, longest, rows.width())
-    return row_plane(parts, rows, name=name, x=x, title=titles[start], notes=notes, key=key, tags=tags)
+    title = title or findings[start].over(data)
+    return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)
 
 
-def _title(name: str, cube: xr.Dataset, table: tables.Columns, throughput: str) -> str:
-    measured = tables.taken(table, np.isfinite(table[f"measured {name}"]))
-    measured["quality"] = measured[f"quality {name}"]
-    table = tables.believed(cube, measured, (throughput,))
-    ratio = table[f"measured {name}"] / table[f"predicted {name}"]
+def _finding(figure: str, name: str) -> Finding:
     where = "At the best batch" if name == BEST else f"At equal batch ({name})"
-    middle, highest = float(np.nanmedian(ratio)), float(np.nanmax(ratio))
-    first = tables.holders(table["platform"], ratio, highest)
-    return f"{where}: median efficiency {percent(middle)}, highest {percent(highest)} ({first})"
+    ratio = "measured/predicted"
+    title = f"{where}: median efficiency ", ("median", ratio, ""), ", highest ", ("max", ratio, "%")
+    return Finding(f"{figure}.bars", (*title, " (", ("max", ratio, "platform"), ")"))
 
 
 def _notes(choices: dict[str, dict[str, Any]], scope: str, *, published: bool) -> list[str]:

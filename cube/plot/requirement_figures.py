@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.errors import MissingInputError
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, layout
+from roofcube.plot.drawing.elements import HEAD, MARGIN, Axis, layout
+from roofcube.plot.drawing.findings import Finding
 from roofcube.plot.drawing.rows import Rows, bars, few_rows, log_axis, numbers, row_pairs, row_plane
 from roofcube.vocabulary import ELEMENT_BYTES
-from roofcube.wording import short, with_unit
+from roofcube.wording import short
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +29,13 @@ OFFERS = {
     "peak_compute": ("compute", "peak compute", "TOP/s", 640),
     "memory_bandwidth": ("bandwidth", "bandwidth", "GB/s", style.WIDTH - 640),
 }
+GROWTH = Finding(
+    "requirements.bars",
+    (("min", "ops", "row"), " to ", ("max", "ops", "row"), ": ", ("span", "ops", ""), " × the operations"),
+    same=(("span", "ops", ""), "1"),
+    single=("Operations per input",),
+    brief=("Operations per input",),
+)
 
 
 def requirements(cube: xr.Dataset) -> Any:
@@ -65,7 +74,7 @@ def requirements(cube: xr.Dataset) -> Any:
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
     pairs = [("", str(label) or " ") for label in table["label"]]
     rows = Rows(pairs)
-    data = tables.only(table, "ops", "params", "configuration") | rows.columns(pairs)
+    data = tables.only(table, "topology", "ops", "params", "configuration") | rows.columns(pairs)
     for precision, width in sizes.items():
         data[f"size {precision}"] = table["params"] * width * 1e-6
         data[f"size_text {precision}"] = tables.value_text(data[f"size {precision}"], "MB")
@@ -74,16 +83,17 @@ def requirements(cube: xr.Dataset) -> Any:
     tooltip |= {f"size at {one}": f"@{{size_text {one}}}" for one in sizes}
     ends = [float(np.nanmax(data[f"size {one}"])) * HEAD_ROOM for one in sizes]
     tag = {
-        "field": "precision", "title": "Size at", "choices": list(sizes), "start": start, "ends": ends,
-        "label": "weights at {} (MB)",
+        "title": "Size at", "choices": list(sizes), "start": start, "ends": ends, "label": "weights at {} (MB)",
     }  # fmt: skip
     pruned = bool(set(table.get("pruning", [])) - {100.0})
     kept_words = "per cent = channels kept, 100 % is unpruned" if pruned else ""
     operations = Axis("operations per input (op; a multiply-accumulate is 2 op)",
                       (0.0, float(np.nanmax(data["ops"])) * HEAD_ROOM))  # fmt: skip
     weights = Axis(f"weights at {start} (MB)", (0.0, ends[list(sizes).index(start)]))
+    finding = replace(GROWTH, most=int((590 - MARGIN - style.LETTER * max(map(len, data["row"]))) / HEAD))
     looks: dict[str, dict[str, Any]] = {
-        "ops": {"x": operations, "title": _most_and_least(table), "notes": [kept_words, few], "width": 590},
+        "ops": {"x": operations, "title": finding.over(data), "notes": [kept_words, few], "width": 590,
+                "tags": [finding.tag()]},
         "size": {"x": weights, "title": "Size of the weights", "notes": "one precision of those in the tooltip",
                  "width": style.WIDTH - 590, "shown": False, "tags": [tag] if len(sizes) > 1 else []},
     }  # fmt: skip
@@ -118,13 +128,6 @@ def _widths(cube: xr.Dataset) -> dict[str, float]:
     told = dict.fromkeys(cube["precision"].values.ravel().tolist())
     labels = [name for name in told if name in ELEMENT_BYTES] or ["INT8"]
     return {name: ELEMENT_BYTES[name] for name in labels}
-
-
-def _most_and_least(table: tables.Columns) -> str:
-    most, least = int(np.argmax(table["ops"])), int(np.argmin(table["ops"]))
-    ratio = float(table["ops"][most] / table["ops"][least])
-    title = f"{table['label'][most]} needs {short(ratio)} × the operations of {table['label'][least]}"
-    return title if ratio >= 1.05 and len(title) < 58 else "Operations per input"
 
 
 def peaks(cube: xr.Dataset) -> Any:
@@ -176,17 +179,13 @@ def _offer(cube: xr.Dataset, name: str) -> tuple[tables.Columns, str]:
 def _offers(table: tables.Columns, few: str, name: str, column: str, words: str, unit: str, *, width: int) -> Any:
     pairs, values = row_pairs(table, table["label"]), table[column]
     rows, floor = Rows(pairs, gap=0.6), style.floor_of(values)
-    data = tables.only(table, "configuration", column) | rows.columns(pairs)
+    data = tables.only(table, *tables.TOGGLED, "configuration", column) | rows.columns(pairs)
     bar = _bars(data, floor, column, 0.78, name=name, tooltip={words: (column, unit)})
     texts = tables.value_text(values, unit)
     x = log_axis(f"{words} ({unit}, log scale)", values, floor, texts, rows.width(width))
-    title = _highest(table, column, words, unit, most=int((width - 150) / 8.5))
+    highest = f"Highest {words}: ", ("max", column, f"{column}_text")
+    most, whose = int((width - 150) / 8.5), (" (", ("max", column, "platform"), ")")
+    finding = Finding(name, (*highest, *whose), {column: unit}, most=most, brief=highest)
     notes = [f"bars start at {short(floor)} {unit}", few]
-    return row_plane([bar], rows, name=f"{name}.panel", x=x, row=22, title=title, notes=notes, width=width)
-
-
-def _highest(table: tables.Columns, name: str, what: str, unit: str, *, most: int) -> str:
-    best = float(table[name].max())
-    title = f"Highest {what}: {with_unit(best, unit)}"
-    where = f" ({tables.holders(table['platform'], table[name], best)})"
-    return title + (where if len(title + where) <= most else "")
+    more: dict[str, Any] = {"title": finding.over(data), "tags": [finding.tag()], "width": width}
+    return row_plane([bar], rows, name=f"{name}.panel", x=x, row=22, notes=notes, **more)

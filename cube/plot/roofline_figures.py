@@ -9,8 +9,9 @@ import polars as pl
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
+from roofcube.plot.drawing.findings import Finding
 from roofcube.plot.drawing.points import colours_of, extreme_rows, markers_of, marks
-from roofcube.wording import counted, percent, short, with_thousands, with_unit
+from roofcube.wording import counted, percent, with_thousands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,6 +25,15 @@ NAMES, MOST_NAMES = 0.27, 0.5  # shares of the width that the names of the roofs
 MOST = 36  # roofs with a line and a name each; of more, an envelope and the chosen
 PLACES = 240  # of an envelope along the axis
 CROSS: dict[str, Any] = {"marker": "x", "size": 7, "fill_color": None, "line_width": 1.6}
+LOWEST, HIGHEST = (("min", "ridge", "ridge_text"), ("max", "ridge", "ridge_text"))
+MEANING = ": a network left of its ridge is bound by memory"
+RIDGES = Finding(
+    "rooflines.ridges",
+    ("Ridge points lie between ", LOWEST, " and ", HIGHEST, MEANING),
+    {"ridge": "op/B"},
+    same=(LOWEST, HIGHEST),
+    single=("All ridge points lie at ", LOWEST, MEANING),
+)
 NOTE = "slope = memory bandwidth, flat = peak compute, marks = ridge points; vertical lines = networks, named below"
 
 
@@ -58,7 +68,6 @@ def rooflines(cube: xr.Dataset) -> Any:
     is_measured = tables.observed(cube, "compute", "throughput")[1] == "measured"
     cube = tables.require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
     roofs = _roofs(cube)
-    lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
     networks = tables.told(cube, tables.records(cube, ["operational_intensity"]))
     networks["label"] = tables.labels_of(cube, networks, ["topology"])
     achieved = _achieved(cube) if is_measured else None
@@ -74,7 +83,7 @@ def rooflines(cube: xr.Dataset) -> Any:
     lines |= {"y0": np.full(len(lines["x"]), y_range[0]), "y1": np.full(len(lines["x"]), y_range[1])}
     parts = [segments(lines, ("x", "y0", "intensity", "y1"), name="rooflines.networks", color=style.MUTED, alpha=0.28,
                       line_width=1)]  # fmt: skip
-    notes = [NOTE]
+    notes, title, tags = [NOTE], RIDGES.over(roofs), [RIDGES.tag()] * (len(roofs["ridge"]) <= MOST)
     if len(roofs["ridge"]) > MOST:
         parts += _envelope(roofs, x_range, right)
         notes.append(f"pale = all {with_thousands(len(roofs['ridge']))} roofs, darker = the middle half, line = median")
@@ -87,10 +96,8 @@ def rooflines(cube: xr.Dataset) -> Any:
         middle = percent(float(np.median(believed["share"])))
         many = counted(len(achieved["y"]), "configuration")
         notes += [f"crosses = {many} as measured, {middle} of the roof in the median; the line up is the loss", shade]
-    same = short(lowest) == short(highest)
-    ridge = "All ridge points lie at" if same else f"Ridge points lie between {short(lowest)} and"
-    title = f"{ridge} {with_unit(highest, 'op/B')}: a network left of its ridge is bound by memory"
-    top = plane(parts, name="rooflines.plane", x=x, y=y, title=title, notes=notes, height=_height(len(roofs["ridge"])))
+    looks: dict[str, Any] = {"notes": notes, "title": title, "tags": tags, "height": _height(len(roofs["ridge"]))}
+    top = plane(parts, name="rooflines.plane", x=x, y=y, **looks)
     return layout([top, _strip(networks, x_range, ticks)], name="rooflines", columns=1)
 
 
@@ -104,7 +111,7 @@ def _roofs(cube: xr.Dataset) -> tables.Columns:
 
 
 def _network_columns(networks: tables.Columns) -> dict[str, Any]:
-    names = [name for name in ("precision", "label", "configuration") if name in networks]
+    names = [name for name in ("precision", "topology", "label", "configuration") if name in networks]
     intensity = networks["operational_intensity"]
     texts = tables.value_text(intensity, "op/B")
     return {"x": intensity, "intensity": intensity, "text": texts, **{name: networks[name] for name in names}}

@@ -125,6 +125,7 @@ def _stretch(
     rules, bad = run["rule"].to_list(), run["rule"].is_not_null().to_numpy()
     marker, colour, size = zip(*(LOOKS.get(rule, GOOD) for rule in [*rules, None]), strict=True)
     columns: dict[str, Any] = {
+        "platform": run["platform"].to_list(), "topology": run["topology"].to_list(),
         "second": run["sample"].to_numpy().astype("f8"), "watts": run["watts"].to_numpy().astype("f4"),
         "configuration": ["{} {} · {}, second {}".format(*row) for row in run.select(COLUMNS).iter_rows()],
         "state": [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules],

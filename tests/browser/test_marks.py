@@ -147,13 +147,15 @@ def of_overlap(cube, timed):
     measured_front = rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"})
     plane = cube[["predicted_throughput", "top1"]]  # without dims of what was measured, along which points repeat
     predicted_front = rc.pareto(plane, {"predicted_throughput": "max", "top1": "max"})
+    tied = rc.pareto(plane, {"predicted_throughput": "max", "top1": "max"}, ties="all").sizes["point"]
     return {
         "overlap.predicted": len(predicted),
         "overlap.measured": configurations(accurate),
         "overlap.links": len(predicted & measured_labels(accurate)),
         "overlap.measured_front": distinct(measured_front, "measured_throughput", "measured_top1"),
         "overlap.predicted_front": distinct(predicted_front, "predicted_throughput", "top1"),
-        "front.points": rc.pareto(plane, {"predicted_throughput": "max", "top1": "max"}, ties="all").sizes["point"],
+        "front.points": tied,
+        "front.others": len(predicted) - tied,
         "front.front": distinct(predicted_front, "predicted_throughput", "top1"),
     }
 
@@ -273,7 +275,8 @@ def test_buttons_of_batches_exchange_the_bars(visit, pages, task):
     visit.open(pages[task].as_uri())
     at_batch = rc.efficiency(rc.benchmark(task), at="batch").efficiency
     last = float(at_batch.batch[-1])
-    visit.page.locator("#figure-efficiency-at-batch .bk-btn", has_text=f"{last:g}").last.click()
+    visit.page.get_by_role("button", name="all at the same batch").click()
+    visit.page.locator("#figure-efficiency-at-batch").get_by_role("button", name=f"{last:g}", exact=True).click()
     visit.page.wait_for_timeout(200)
     drawn = {mark["field"]: mark["drawn"] for mark in visit.marks()["efficiency_at_batch.bars"]}
     assert drawn["measured"] == int(np.isfinite(at_batch.sel(batch=last)).sum())

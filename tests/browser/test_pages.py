@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from bokeh.models import Plot
 from explorers import PATIENCE_MS
 
 import roofcube as rc
+from roofcube.plot.drawing.elements import rendered
 
 pytestmark = pytest.mark.browser
 TASKS = ("cifar10", "imagenet", "mnist")
@@ -29,26 +31,117 @@ def test_page_needs_no_network_and_has_its_sections(visit, pages, task):
     ]
 
 
-def test_toggle_takes_the_marks_of_a_platform_away_and_moves_the_front(visit, pages):
+TITLES = "(names) => names.map((name) => Bokeh.documents.flatMap((doc) => [...doc._all_models.values()]).find((one) => one.type === 'Figure' && one.name === name).title.text)"
+TITLED = ("peaks.compute.panel", "peaks.bandwidth.panel", "rooflines.plane", "heatmap", "front", "latency_throughput",
+          "pareto", "overlap", "efficiency", "efficiency_at_batch", "power", "energy", "inputs_per_joule")  # fmt: skip
+
+
+def titles(visit):
+    """The titles as they stand on the page, however they are broken into lines."""
+    found = visit.page.evaluate(TITLES, list(TITLED))
+    return {name: " ".join(text.split()) for name, text in zip(TITLED, found, strict=True)}
+
+
+def titles_of(cube):
+    """The titles of the same figures drawn of a cube."""
+    predicted = {"objectives": {"predicted_throughput": "max", "top1": "max"}, "others": True}
+    options = {"front": predicted, "efficiency_at_batch": {"at": "batch"}}
+    found = {}
+    for name in dict.fromkeys(one.partition(".")[0] for one in TITLED):
+        model = rendered(getattr(rc.plot, name.removesuffix("_at_batch"))(cube, **options.get(name, {})))
+        plots = model.select({"type": Plot})
+        found |= {plot.name: " ".join(plot.title.text.split()) for plot in plots if plot.title and plot.name in TITLED}
+    return found
+
+
+def switch(visit, *labels):
+    for label in labels:
+        visit.page.locator("#shown label", has_text=label).click()
+    visit.page.wait_for_timeout(300)
+
+
+def test_one_bar_takes_a_platform_out_of_every_figure(visit, pages):
     visit.open(pages["cifar10"].as_uri())
+    cube = rc.benchmark("cifar10")
     platforms = visit.column("pareto.points", "platform")
-    button = visit.page.locator("#figure-pareto .bk-btn", has_text="TX2")
-    button.click()
-    visit.page.wait_for_timeout(200)
+    before = titles(visit)
+    assert before == titles_of(cube)
+    switch(visit, "TX2")
     marks = visit.marks()
     assert {one["shown"] for one in marks["pareto.points"]} == {sum(platform != "TX2" for platform in platforms)}
-    cube = rc.benchmark("cifar10")
-    without = rc.pareto(
-        cube,
-        {"measured_throughput": "max", "measured_top1": "max"},
-        where={"platform": [one for one in cube.platform.values.tolist() if one != "TX2"]},
-    )
-    assert sorted(visit.column("pareto.front", "x")) == pytest.approx(
-        sorted(set(without.measured_throughput.values.tolist()))
-    )
-    button.click()
-    visit.page.wait_for_timeout(200)
+    for name in ("heatmap.cells", "boxes.power", "comparison.rows", "power.bars", "peaks.compute", "rooflines.roofs"):
+        held = visit.column(name, "platform")
+        assert {one["shown"] for one in marks[name]} == {len(held) - held.count("TX2")}, name
+        assert held.count("TX2"), name
+    without = cube.sel(platform=[one for one in cube.platform.values.tolist() if one != "TX2"])
+    front = rc.pareto(without, {"measured_throughput": "max", "measured_top1": "max"})
+    assert sorted(visit.column("pareto.front", "x")) == pytest.approx(sorted(set(front.measured_throughput.values)))
+    fewer = titles(visit)
+    said = visit.page.locator("#figure-pareto .drawing").get_attribute("aria-label")
+    assert said == f"Scatter of accuracy over throughput with the Pareto front as a staircase: {fewer['pareto']}"
+    at_batch = {"efficiency_at_batch": fewer.pop("efficiency_at_batch")}  # stays at the batch that is chosen
+    assert fewer == {name: text for name, text in titles_of(without).items() if name not in at_batch}
+    assert "(2)" in at_batch["efficiency_at_batch"] != before["efficiency_at_batch"]
+    assert "1 of 19 switched off" in visit.page.locator("#shown output").inner_text()
+    visit.page.get_by_role("button", name="Show all").click()
+    visit.page.wait_for_timeout(300)
+    assert titles(visit) == before
     assert {one["shown"] for one in visit.marks()["pareto.points"]} == {len(platforms)}
+    assert visit.complaints == []
+
+
+def test_a_class_takes_its_platforms_and_a_double_click_leaves_one(visit, pages):
+    visit.open(pages["imagenet"].as_uri())
+    held = visit.column("pareto.points", "platform")
+    switch(visit, "FPGA")
+    shown = visit.marks()["pareto.points"][0]["shown"]
+    assert shown == sum("DPU" not in platform and "ZCU104" not in platform for platform in held)
+    visit.page.get_by_role("button", name="Show all").click()
+    visit.page.locator("#shown label", has_text="EdgeTPU").dblclick()
+    visit.page.wait_for_timeout(300)
+    assert visit.marks()["pareto.points"][0]["shown"] == held.count("EdgeTPU")
+    told = visit.page.locator("#figure-overview .told, #figure-requirements .told").all_inner_texts()
+    assert told == ["All is shown here, whatever the platform."] * 2
+
+
+def test_a_figure_shows_its_rows_as_a_table_that_follows_the_bar(visit, pages):
+    visit.open(pages["cifar10"].as_uri())
+    held = visit.column("pareto.points", "platform")
+    rows = visit.page.locator("#figure-pareto details.rows")
+    rows.locator("summary").click()
+    assert rows.locator("tbody tr").count() == len(held) == 378
+    assert rows.locator("th").all_inner_texts() == ["Configuration", "throughput", "top-1 accuracy", "flags", "source"]
+    switch(visit, "TX2")
+    assert rows.locator("tbody tr").count() == 378 - held.count("TX2")
+    assert "TX2" not in rows.locator("tbody").inner_text()
+    bars = visit.page.locator("#figure-efficiency .view:not(.away) details.rows")
+    bars.locator("summary").click()
+    assert bars.locator("table").count() == 1  # of the bars behind those measured their tooltip tells all
+    boxes = visit.page.locator("#figure-boxes details.rows")
+    boxes.locator("summary").click()
+    assert [text.split(",")[0] for text in boxes.locator("caption").all_inner_texts()] == [
+        "latency",
+        "throughput",
+        "power",
+    ]
+
+
+def test_two_views_are_one_figure(visit, pages):
+    visit.open(pages["mnist"].as_uri())
+    figure = visit.page.locator("#figure-energy")
+    assert figure.get_by_text("Energy per input in millijoule").is_visible()
+    assert not figure.get_by_text("Inputs per joule for each").is_visible()
+    figure.get_by_role("button", name="inputs per joule").click()
+    assert figure.get_by_text("Inputs per joule for each").is_visible()
+    assert figure.locator("canvas").last.bounding_box()["height"] > 300
+    numbers = visit.page.locator("figure .view:not(.away) .caption b").all_inner_texts()
+    assert numbers == [f"Figure {place}." for place in range(1, len(numbers) + 1)]
+    visit.page.locator("#figure-efficiency").get_by_role("button", name="all at the same batch").click()
+    batch = visit.page.locator("#figure-efficiency-at-batch")
+    batch.get_by_role("button", name="16", exact=True).click()
+    visit.page.wait_for_timeout(200)
+    assert titles(visit)["efficiency_at_batch"].startswith("At equal batch (16): ")
+    assert visit.complaints == []
 
 
 def test_tooltip_tells_the_whole_configuration(visit, pages):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "HEAD",
     "MARGIN",
     "NOTEBOOK",
     "TURN",

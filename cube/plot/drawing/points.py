@@ -8,6 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
+from roofcube.plot.drawing.findings import BELIEVED, ON_FRONT
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 Pair = tuple[str, str]  # columns of the two axes
-FIELDS = (*tables.TOGGLED, "configuration", "flags", "source")
+FIELDS = (*tables.TOGGLED, "configuration", "flags", "source", BELIEVED, ON_FRONT)
 PREDICTED_KEY = {"marker": "circle", "color": style.PREDICTED}
 MEASURED_KEY = {"marker": "x", "line_color": style.MEASURED, "line_width": 2}
 MANY = 5000  # marks above which a shade stands for most of them
@@ -102,9 +103,11 @@ def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     return {platform: colours[name] for platform, name in names.items()}
 
 
-def platform_key(columns: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def platform_key(*tables_of_marks: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the entries of a key of platforms; of very many there is none, tooltips name them."""
-    looks = dict(zip(columns["platform"], zip(columns["marker"], columns["colour"], strict=True), strict=True))
+    looks: dict[str, tuple[str, str]] = {}
+    for columns in filter(None, tables_of_marks):
+        looks |= dict(zip(columns["platform"], zip(columns["marker"], columns["colour"], strict=True), strict=True))
     if len(looks) > MOST_IN_KEY:
         return {}
     return {str(name): {"marker": marker, "color": colour} for name, (marker, colour) in looks.items()}

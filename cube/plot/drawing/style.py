@@ -324,6 +324,7 @@ def hover(
             tooltips=f'<div style="{TOOLTIP_STYLE}"><b>{heading}</b>{body}</div>',
             attachment="horizontal",
             visible=False,
+            tags=[{"heading": heading, "lines": pairs}],
             **options,
         )
     )

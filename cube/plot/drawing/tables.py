@@ -29,6 +29,7 @@ from roofcube.wording import (
     flag_words,
     inputs_are_tokens,
     labelled_text,
+    quantity,
     said_order,
     shown_unit,
     span_text,
@@ -50,6 +51,7 @@ __all__ = [
     "asked_of_sweep",
     "at_best_batch",
     "believed",
+    "believed_rows",
     "carried_labels",
     "device_classes",
     "doubts",
@@ -295,9 +297,12 @@ def holders(labels: Any, values: Array, held: float) -> str:
 
 
 def value_text(values: Array, unit: str) -> Array:
-    """Write values for tooltips; percentages, which differ by little, with two decimals."""
-    exact = unit == "%"
-    texts = [f"{one:.2f} %" if exact and np.isfinite(one) else with_unit(float(one), unit) for one in values]
+    """Write values for tooltips; percentages, which differ by little, with two decimals, times and energies by size."""
+    if unit in ("ms", "mJ"):
+        texts = [quantity(1e-3 * float(one), unit[1:]) for one in values]
+    else:
+        exact = unit == "%"
+        texts = [f"{one:.2f} %" if exact and np.isfinite(one) else with_unit(float(one), unit) for one in values]
     return np.array(texts, dtype=object)
 
 
@@ -457,10 +462,15 @@ def possible_cells(cube: xr.Dataset, array: xr.DataArray, names: Iterable[str]) 
     return possible(cube, cube["quality"], names) if known else True
 
 
+def believed_rows(cube: xr.Dataset, columns: Columns, names: Iterable[str]) -> Array:
+    """Return which rows are possible, of which titles speak; all of them where none is."""
+    mask = np.asarray(possible(cube, columns["quality"], names))
+    return mask if mask.any() else np.ones(len(mask), dtype=bool)
+
+
 def believed(cube: xr.Dataset, columns: Columns, names: Iterable[str]) -> Columns:
-    """Take the rows that are possible, of which titles speak; all of them where none is."""
-    mask = possible(cube, columns["quality"], names)
-    return taken(columns, mask) if mask.any() else columns
+    """Take the rows of which titles speak."""
+    return taken(columns, believed_rows(cube, columns, names))
 
 
 # labels ---------------------------------------------------------------------------------------------------------------

@@ -441,6 +441,7 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_other(page_of, name):
     assert allowed == {base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts}
     assert "default-src 'none'" in html.unescape(policy)
     assert "unsafe-inline" not in policy.split("style-src")[0]
+    assert "unsafe-eval" not in policy
 
 
 def test_the_data_inside_the_page_keep_their_labels(page_of):

@@ -19,7 +19,7 @@ import roofcube as rc
 from roofcube.calibration import crossvalidation, held_out
 from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.garbage import RESTING
-from roofcube.page import calibration_section, calibration_tables, document, sections, tables
+from roofcube.page import calibration_section, calibration_tables, document, figures, sections, tables, toggles
 from roofcube.page.downloads import downloads, long_table
 from roofcube.page.subject import subject_of
 from roofcube.wording import percent
@@ -65,6 +65,19 @@ def test_every_section_of_the_embedded_tasks_is_written_whole(subject, tmp_path_
     assert "could not be" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     counts, choices, notes = document._summary(subject)
     assert (len(counts), len(choices) > 0, notes) == (6, True, ())
+
+
+def test_the_bar_has_the_labels_of_all_figures_in_the_order_of_the_cube(subject):
+    cube = subject.cube
+    parts = [figures.draw(cube, name, "") for name in ("peaks", "pareto", "heatmap")]
+    fields = {field.key: [option.label for option in field.options] for field in toggles.fields_of(cube, parts)}
+    assert set(fields["platform"]) == set(cube.platform.values.tolist())
+    assert fields["precision"] == cube.precision.values.tolist()
+    assert ("topology" in fields) == (cube.sizes["topology"] > 1)
+    classes = {field.key: field for field in toggles.fields_of(cube, parts)}["device_class"]
+    members = [platform for option in classes.options for platform in option.platforms]
+    assert sorted(members) == sorted(fields["platform"])
+    assert toggles.fields_of(cube.isel(platform=[0]), []) == ()
 
 
 def test_counts_over_all_tasks_are_those_of_the_source():

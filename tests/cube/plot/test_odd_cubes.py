@@ -311,7 +311,7 @@ def test_the_title_of_many_roofs_speaks_of_all():
     hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 7), memory_bandwidth=np.geomspace(1e9, 1e12, 7))
     drawn = rendered(rc.plot.rooflines(rc.predict(rc.inputs("mnist", platforms=hardware, batch=[1]))))
     titles = " ".join(plot.title.text for plot in drawn.select({"type": Plot}) if plot.title)
-    assert "between 0.1 and 100k op/B" in titles
+    assert "between 0.1 op/B and 100k op/B" in titles
 
 
 # labels of other kinds ------------------------------------------------------------------------------------------------
@@ -429,7 +429,7 @@ def test_a_title_counts_all_that_share_the_best_value():
     grid = rendered(rc.plot.heatmap(level, variable="predicted_throughput")).title.text
     drawn = rendered(rc.plot.latency_throughput(level)).title.text
     known = (level.predicted_throughput == 1000.0).sum().item()
-    assert grid.endswith(f"1k inputs/s (NCS2, MLP 100 % INT8 and {known - 1} others)")
+    assert grid.endswith(f"1k inputs/s (NCS2 · MLP 100 % INT8 and {known - 1} others)")
     assert "1k inputs/s (TX2 and 1 other)" in drawn
 
 
@@ -584,7 +584,7 @@ def test_titles_speak_of_what_is_possible(outdone, figure):
     expected = {
         "latency_throughput": with_unit(3900.0, "inputs/s"),
         "efficiency": f"highest {percent(highest)} (A)",
-        "inputs_per_joule": "875 inputs/J (A)",  # of the batches that are possible
+        "inputs_per_joule": "975 inputs/J (A)",  # of the batches that are possible
         "heatmap": "3.9k inputs/s (A",
     }[figure]
     options = {"variable": "measured_throughput"} if figure == "heatmap" else {}
@@ -600,7 +600,7 @@ def test_boxes_leave_out_what_is_impossible_and_say_so(outdone):
 
 def test_a_heatmap_with_nothing_but_what_is_impossible_says_so(outdone):
     drawn = rc.plot.heatmap(outdone.sel(batch=[16]), variable="measured_throughput")
-    assert rendered(drawn).title.text.endswith("3.6k inputs/s (B, Net INT8)")
+    assert rendered(drawn).title.text.endswith("3.6k inputs/s (B · Net INT8)")
     assert any("1 cell that cannot be true" in text for text in flat_texts(drawn))
 
 

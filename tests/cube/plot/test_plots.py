@@ -12,11 +12,10 @@ import polars as pl
 import pytest
 import xarray as xr
 from bokeh.document import Document
-from bokeh.models import CheckboxButtonGroup, ColumnDataSource, Div, HoverTool, Plot, Title
+from bokeh.models import ColumnDataSource, Div, HoverTool, Plot, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.page.toggles import with_toggles
 from roofcube.plot.drawing.elements import rendered
 from roofcube.plot.drawing.points import colours_of
 from roofcube.plot.drawing.style import platform_colours
@@ -266,36 +265,36 @@ def test_efficiency_explains_what_exceeds_100_percent(cubes, task, at):
             assert (": weights" in note) == (measured > predicted)
 
 
-def paged(figure, cube, *, name):
-    """Lay a figure out as a page does."""
-    root = rendered(figure)
-    return with_toggles(root, cube, name=name, models=root.references())
+def choices_of(figure):
+    """What a page offers to choose of a figure."""
+    return [tag for tag in rendered(figure).tags if isinstance(tag, dict) and "choices" in tag]
 
 
-def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
+def test_efficiency_at_equal_batch_offers_each_batch(cubes):
     cube = cubes["cifar10"]
     ratios = rc.efficiency(cube, at="batch").efficiency
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
     figure = rc.plot.efficiency(cube, at="batch")
-    page = paged(figure, cube, name="efficiency_at_batch")
-    group = page.select_one({"name": "efficiency_at_batch.choice.batch"})
-    assert group.labels == [f"{batch:g}" for batch in cube.batch.values[counts.values > 0].tolist()]
-    assert group.labels[group.active] == f"{cube.batch.values[counts.values.argmax()]:g}"
+    [offered] = choices_of(figure)
+    assert offered["choices"] == [f"{batch:g}" for batch in cube.batch.values[counts.values > 0].tolist()]
+    assert offered["start"] == f"{cube.batch.values[counts.values.argmax()]:g}"
     bars = source(figure, "efficiency_at_batch.bars")
-    for label, count in zip(group.labels, counts.values[counts.values > 0].tolist(), strict=True):
+    for label, count in zip(offered["choices"], counts.values[counts.values > 0].tolist(), strict=True):
         assert int(np.isfinite(bars[f"measured {label}"].astype("f8")).sum()) == count
-    best = paged(rc.plot.efficiency(cube), cube, name="efficiency")
-    assert best.select_one({"name": "efficiency.choice.batch"}) is None
+    assert choices_of(rc.plot.efficiency(cube)) == []
     with pytest.raises(MissingInputError, match="`batch`: the figure efficiency at equal batch needs measured_through"):
         rc.plot.efficiency(cube.isel(batch=0), at="batch")
 
 
-def test_buttons_have_a_label_each(cubes):
-    for name in ("rooflines", "pareto", "overlap", "power"):
-        page = paged(getattr(rc.plot, name)(cubes["mnist"]), cubes["mnist"], name=name)
-        for group in page.select({"type": CheckboxButtonGroup}):
-            assert len(group.labels) == len(set(group.labels)) > 1, group.name
-    assert page.select_one({"name": "power.toggle.platform"}) is not None
+def test_a_front_can_be_drawn_over_what_it_beats(cubes):
+    cube, objectives = cubes["mnist"], {"predicted_throughput": "max", "top1": "max"}
+    figure = rc.plot.front(cube, objectives=objectives, others=True)
+    front, others = source(figure, "front.points"), source(figure, "front.others")
+    assert len(front["x"]) == rc.pareto(cube[[*objectives]], objectives, ties="all").sizes["point"]
+    assert len(front["x"]) + len(others["x"]) == int((cube.predicted_throughput * cube.top1).notnull().sum())
+    assert not any("front.others" in str(one.name) for one in rendered(rc.plot.front(cube)).renderers)
+    title = rendered(figure).title.text
+    assert title.startswith(f"{len(front['x'])} of {len(front['x']) + len(others['x'])} points are on the front: ")
 
 
 @pytest.mark.parametrize("at", ["best", "batch"])
