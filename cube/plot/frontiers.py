@@ -29,7 +29,7 @@ from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
 from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import NOT_KNOWN, counted, percent, with_thousands
+from roofcube.wording import NOT_KNOWN, counted, listed, percent, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["front", "overlap", "pareto"]
 
-HEIGHT = 560
+HEIGHT, TALLER = 560, 580  # pixels of a front, and of two
+NAMED = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9}
 MIDDLE = ("median", "share", "")
 REACHED = Finding(
     "overlap.measured",
@@ -187,8 +188,7 @@ def _trade_off(
         dims = [dim for dim in (*CONFIGURATION, *tables.own_dims(cube, table)) if tables.several(table, dim)]
         texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
         table["label"] = np.array(place_labels(table[x], table[y], texts, axes, room), dtype=object)
-        text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
-        looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
+        looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [NAMED]}
     else:
         note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
     drawn, shade, marked = marks(cube, table, pair, axes, **looks)
@@ -387,14 +387,18 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
         colour = style.PREDICTED if kind == "predicted" else style.MEASURED
         looks: dict[str, Any] = {"name": f"overlap.{kind}_front", "colour": colour, "marks": [f"overlap.{kind}"]}
         parts.append(_staircase(cube, stairs, senses[kind], **looks))
+    _name_platforms({"predicted": circles, "measured": found}, {
+        kind: _at_places_of(cube, {"predicted": predicted, "measured": measured}[kind], stairs, senses[kind])
+        for kind, stairs in fronts.items()
+    }, (x, y))  # fmt: skip
     values = {"x": ("x", tables.rate_unit(cube)), "y": ("y", "%")}
     of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
     of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}
     parts += [
         points(circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
                fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
-               tooltip={**of_circles, "source": tables.model_text(cube)}),
-        crosses(found, "x", "y", doubtful, name="overlap.measured",
+               tooltip={**of_circles, "source": tables.model_text(cube)}, texts=[NAMED]),
+        crosses(found, "x", "y", doubtful, name="overlap.measured", texts=[NAMED],
                 tooltip={**of_crosses, "flags": "@flags", "source": tables.source_text(cube)}),
     ]  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
@@ -404,7 +408,31 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     }
     notes, tags = [*_overlap_words(best, pair, (total, len(ratio)), left.size, scope), crowd], [REACHED.tag()]
     title = REACHED.over({"share": ratio})
-    return plane(parts, name="overlap", x=x, y=y, title=title, notes=notes, key=entries, height=580, tags=tags)
+    return plane(parts, name="overlap", x=x, y=y, title=title, notes=notes, key=entries, height=TALLER, tags=tags)
+
+
+def _name_platforms(
+    marks: Mapping[str, dict[str, Any]], on_front: Mapping[str, tables.Array], axes: tuple[Axis, Axis]
+) -> None:
+    """Write whose each stretch of a front is beside its first point, where that overprints no other name."""
+    places: list[tuple[str, int]] = []
+    texts: list[str] = []
+    for kind, mask in on_front.items():
+        one, before = marks[kind], ""
+        whose: dict[tuple[float, float], list[int]] = {}
+        for row in np.flatnonzero(mask).tolist():
+            whose.setdefault((one["x"][row], one["y"][row]), []).append(row)
+        for _, rows in sorted(whose.items()):
+            names = listed(list(dict.fromkeys(str(one["platform"][row]) for row in rows)), most=2)
+            places.append((kind, rows[0]))
+            texts.append(names if names != before else "")
+            before = names
+    x, y = (np.array([marks[kind][letter][row] for kind, row in places]) for letter in "xy")
+    for one in marks.values():
+        one["label"] = np.full(len(one["x"]), "", dtype=object)
+    shown = place_labels(x, y, texts, axes, (style.WIDTH - 90, TALLER - 190))
+    for (kind, row), text in zip(places, shown, strict=True):
+        marks[kind]["label"][row] = text
 
 
 def _best_batch(cube: xr.Dataset, throughput: str, accuracy: str) -> dict[str, xr.Dataset]:
@@ -454,4 +482,4 @@ def _overlap_words(
     told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
     told += tables.accuracy_text(best["measured"]) if counts[1] else ""
     how = f"measured at the best batch, {tables.scope_text(scope)}; {style.BOXED}"
-    return [told, f"{how}; staircases = Pareto fronts of what is shown"]
+    return [told, f"{how}; staircases = Pareto fronts of what is shown, with whose they are"]

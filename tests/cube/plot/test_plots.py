@@ -286,6 +286,20 @@ def test_efficiency_at_equal_batch_offers_each_batch(cubes):
         rc.plot.efficiency(cube.isel(batch=0), at="batch")
 
 
+def test_both_fronts_of_the_overlap_say_whose_they_are(cubes):
+    figure = rc.plot.overlap(cubes["imagenet"])
+    for kind, first in (("predicted", "ZCU102-DPU"), ("measured", "EdgeTPU")):
+        marks = source(figure, f"overlap.{kind}")
+        named = np.flatnonzero(marks["label"] != "")
+        assert len(named)
+        stairs = source(figure, f"overlap.{kind}_front")
+        front = set(zip(stairs["x"].tolist(), stairs["y"].tolist(), strict=True))
+        for row in named:
+            assert marks["label"][row] == marks["platform"][row]
+            assert (marks["x"][row], marks["y"][row]) in front
+        assert marks["label"][named[np.argmin(marks["x"][named])]] == first
+
+
 def test_a_front_can_be_drawn_over_what_it_beats(cubes):
     cube, objectives = cubes["mnist"], {"predicted_throughput": "max", "top1": "max"}
     figure = rc.plot.front(cube, objectives=objectives, others=True)
