@@ -49,11 +49,12 @@ class Option:
 
 @dataclass(frozen=True)
 class Field:
-    """A row of buttons that act on all figures."""
+    """A row of buttons that act on all figures; `note` says why there are none."""
 
     key: str
     title: str
     options: tuple[Option, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -340,7 +340,9 @@
       const of = inputs.filter((one) => one.dataset.field === field), off = of.filter((one) => !one.checked);
       if (!off.length) continue;
       const gone = new Set(off.flatMap((one) => field === "device_class" ? JSON.parse(one.dataset.platforms) : [one.value]));
-      found[field] = (label) => !gone.has(label) && !(label.includes(", ") && label.split(", ").every((part) => gone.has(part)));
+      // a mark of several precisions is shown while one of them is
+      const several = (label) => field === "precision" && label.includes(", ") && label.split(", ").every((part) => gone.has(part));
+      found[field] = (label) => !gone.has(label) && !several(label);
     }
     return found;
   };

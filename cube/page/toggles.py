@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from roofcube.inert import with_inert_labels
 from roofcube.page.content import Field, Option
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.points import palette_of, shapes_of
@@ -33,14 +34,18 @@ def labels_of_marks(models: Iterable[Any]) -> dict[str, frozenset[str]]:
 
 def fields_of(cube: xr.Dataset, drawings: Sequence[Drawing]) -> tuple[Field, ...]:
     """Make the rows of buttons: of each field of which the marks have several labels."""
-    found = {}
+    found, cube = {}, with_inert_labels(cube)
     for field in TOGGLED:
         marked = frozenset[str]().union(*(drawing.marked.get(field, ()) for drawing in drawings))
         held = set(map(str, cube[field].values.ravel())) if field in cube.coords else marked
         found[field] = [str(label) for label in labels_in_order(cube, field, marked & held) if str(label)]
     options = {field: tuple(Option(label, label) for label in labels) for field, labels in found.items()}
     options |= {"platform": _platforms(cube, found["platform"]), "device_class": _classes(cube, found["platform"])}
-    return tuple(Field(key, title, options[key]) for key, title in TITLES.items() if 2 <= len(options[key]) <= MOST)
+    rows = {key: options[key] for key in TITLES if len(options[key]) > 1}
+    return tuple(
+        Field(key, TITLES[key], row if len(row) <= MOST else (), f"{len(row)} labels are too many for buttons")
+        for key, row in rows.items()
+    )
 
 
 def _platforms(cube: xr.Dataset, labels: Sequence[str]) -> tuple[Option, ...]:

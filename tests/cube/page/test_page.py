@@ -80,6 +80,12 @@ def test_the_bar_has_the_labels_of_all_figures_in_the_order_of_the_cube(subject)
     assert toggles.fields_of(cube.isel(platform=[0]), []) == ()
 
 
+def test_the_bar_has_labels_that_are_no_text_as_figures_write_them():
+    cube = rc.benchmark("mnist").sel(platform=["TX2", "NCS2"]).assign_coords(platform=[1.0, 2.5])
+    fields = {field.key: field for field in toggles.fields_of(cube, [figures.draw(cube, "pareto", "")])}
+    assert [option.label for option in fields["platform"].options] == ["1", "2.5"]
+
+
 def test_counts_over_all_tasks_are_those_of_the_source():
     found = [
         {fact.label: int(fact.value.replace("\u202f", "")) for fact in sections.facts(subject_of(task, None))}
