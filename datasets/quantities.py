@@ -59,6 +59,11 @@ UNITS = {
     "B": {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125, "bits": 0.125},
     "W": {"W": 1.0, "watt": 1.0, "watts": 1.0},
     "J": {"J": 1.0, "joule": 1.0, "joules": 1.0, "Wh": 3600.0},
+    "1/J": {
+        f"{what}/{unit}": factor
+        for what in ("1", "", "inputs", "inferences", "images")
+        for unit, factor in {"J": 1.0, "mJ": 1e3, "kJ": 1e-3}.items()
+    },
     "op": {"op": 1.0, "ops": 1.0, "FLOP": 1.0, "MAC": 2.0, "MACs": 2.0},
     "s": {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0},
     "1/s": {
@@ -243,9 +248,10 @@ def spellings_of(unit: str) -> list[str]:
 @cache
 def _factors(unit: str) -> dict[str, float]:
     prefixes = {"": 1.0} if unit == "%" else PREFIXES
-    prefixed = {prefix + one: by * factor for one, factor in UNITS[unit].items() for prefix, by in prefixes.items()}
-    words = [one for one in UNITS[unit] if WORD.fullmatch(one)] if unit != "%" else []
-    spelt_out = {prefix + one: by * UNITS[unit][one] for one in words for prefix, by in PREFIX_WORDS.items()}
+    units = UNITS.get(unit, {})
+    prefixed = {prefix + one: by * factor for one, factor in units.items() for prefix, by in prefixes.items()}
+    words = [one for one in units if WORD.fullmatch(one)] if unit != "%" else []
+    spelt_out = {prefix + one: by * units[one] for one in words for prefix, by in PREFIX_WORDS.items()}
     return {**spelt_out, **prefixed, **WHOLE.get(unit, {})}
 
 

@@ -3,7 +3,7 @@
 // columns such as `platform`, fronts a tag that names their marks, plots one that says how their title is made or what
 // there is to choose, tooltips one of their lines, and figures of rows a column `place`.
 (() => {
-  const ROWS = 2000, GAP = 0.7, AROUND = 150, FEWEST = 3, LETTER = 8.1;
+  const ROWS = 2000, GAP = 0.7, AROUND = 150, FEWEST = 3, LETTER = 8.1, NOT_KNOWN = "not known";
   const COLUMNS = {platform: "platform", device_class: "platform", precision: "precision", topology: "topology"};
   const WORDS = {platform: "platform", device_class: "class", precision: "precision", topology: "network"};
   const HEADS = {configuration: "Configuration", label: "Name"};
@@ -23,14 +23,23 @@
 
   const grouped = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const counted = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
-  const rounded = (value) => +value.toPrecision(3) >= 100 ? (+value.toPrecision(3)).toFixed(0) : String(+value.toPrecision(3));
+  // of two that are as near it is the even one, as in Python
+  const digits = (value, count) => {
+    const exact = value.toPrecision(count + 30).replace(/e.*|[.]/g, "").replace(/^0+/, "");
+    const midway = /^50*$/.test(exact.slice(count)) && exact[count - 1] % 2 === 0;
+    return +(midway ? value * (1 - 1e-12) : value).toPrecision(count);
+  };
+  const rounded = (value) => digits(value, 3) >= 100 ? digits(value, 3).toFixed(0) : String(digits(value, 3));
   const short = (value) => {
+    if (!isFinite(value)) return isNaN(value) ? NOT_KNOWN : "∞";
     const step = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([one]) => value >= one * 0.9995);
     return step ? rounded(value / step[0]) + step[1] : rounded(value);
   };
   const percent = (ratio) => {
-    const value = 100 * ratio, text = value >= 100 ? value.toFixed(0) : String(+value.toPrecision(3));
-    if (!isFinite(value)) return "not known";
+    const value = 100 * ratio;
+    if (!isFinite(value)) return NOT_KNOWN;
+    const whole = Math.floor(Math.log10(Math.max(value, 1))) + 1;
+    const text = value >= 100 ? digits(value, whole).toFixed(0) : String(digits(value, 3));
     return value >= 0.95 && value < 100 && !text.includes(".") ? `${text}.0 %` : `${text} %`;
   };
   const median = (values) => {
@@ -43,7 +52,8 @@
 
   // Write the title of the rows that are shown; a front also tells its points and what it was chosen from.
   const titled = (finding, data, rows, front) => {
-    const told = rows.filter((row) => data.believed === undefined || data.believed[row]);
+    const possible = rows.filter((row) => data.believed === undefined || data.believed[row]);
+    const told = possible.length ? possible : rows;
     const said = (part) => {
       if (typeof part === "string") return part;
       const [how, value, words] = part, [one, other] = value.split("/");
@@ -51,22 +61,22 @@
       if (how === "front") return grouped(front.names.length);
       if (how === "names") {
         const names = distinct(front.names);
-        return names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${names.length - 6} others` : "");
+        return names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${counted(names.length - 6, "other")}` : "");
       }
       const number = (row) => other ? data[one][row] / data[other][row] : data[one][row];
       const known = told.filter((row) => isFinite(number(row))), values = known.map(number);
       if (how === "median") return percent(median(values));
       if (how === "error") return percent(median(values.map((ratio) => Math.abs(ratio - 1))));
-      if (!known.length) return "not known";
+      if (!known.length) return NOT_KNOWN;
       const held = values.reduce((a, b) => how === "min" ? Math.min(a, b) : Math.max(a, b));
       if (how === "span") return short(held / values.reduce((a, b) => Math.min(a, b)));
       if (words === "%") return percent(held);
       const names = distinct(known.filter((row) => number(row) === held).map((row) => String(data[words][row])));
       return names[0] + (names.length > 1 ? ` and ${counted(names.length - 1, "other")}` : "");
     };
-    if (!rows.length) return "Nothing of this figure is shown";
     const alike = finding.same && said(finding.same[0]) === said(finding.same[1]);
-    const text = (alike ? finding.single : finding.title).map(said).join("");
+    const parts = (alike ? finding.single : finding.title).map(said), text = parts.join("");
+    if (parts.includes(NOT_KNOWN)) return "What the title speaks of is not known of what is shown";
     return text.length > finding.most ? finding.brief.map(said).join("") : text;
   };
 
@@ -84,9 +94,15 @@
         line: line.data_source, signs: tag.signs, of: this.marks.filter((one) => tag.front_of.includes(one.name)),
       }))).filter((front) => front.of.length);
       this.titles = this.plots.flatMap((plot) => tags(plot).filter((tag) => tag.finding)
-        .map(({finding}) => ({plot, finding})));
+        .map(({finding}) => ({plot, finding, first: finding, text: plot.title.text})));
+      this.said = element.querySelector(".drawing").ariaLabel;
       this.tooltips = of("HoverTool").flatMap((tool) => tags(tool).map((tag) => ({...tag, marks: tool.renderers[0]})))
         .filter(({marks}) => this.marks.includes(marks));
+      // marks that lie behind one another, a row each, count once
+      const switched = ({data}) => Object.values(COLUMNS).some((column) => data[column]) || data.match;
+      const rows_of = ({heading, marks}) => [...(marks.data_source.data[heading.replace(/^@\{?|\}?$/g, "")] ?? [])].join("\n");
+      const told = this.tooltips.filter(({marks}) => switched(marks.data_source));
+      this.counted = [...new Map(told.map((one) => [`${this.plots.findIndex((plot) => plot.renderers.includes(one.marks))} ${rows_of(one)}`, one.marks])).values()];
       this.planes = this.find_planes();
       this.off = new Set();
       this.kept = new Map(this.marks.map((one) => [one, Array(size_of(one.data_source)).fill(true)]));
@@ -217,32 +233,43 @@
           if (!last || up * point.y > up * last.y || (point.y === last.y && point.x === last.x)) best.push(point);
         }
         // in the order of the marks, as the package names them
-        front.told = {among: points.length, names: points.filter((one) => best.includes(one)).map((one) => one.name)};
+        const named = points.filter((one) => best.includes(one));
+        if (front.of.length > 1) named.sort((a, b) => a.x - b.x);
+        front.told = {among: points.length, names: named.map((one) => one.name)};
         const steps = [...new Map(best.map((one) => [`${one.x} ${one.y}`, one])).values()].sort((a, b) => a.x - b.x || a.y - b.y);
         front.line.data = {...front.line.data, x: steps.map((one) => one.x), y: steps.map((one) => one.y)};
       }
     }
 
     retitle() {
-      for (const {plot, finding} of this.titles) {
+      const all = [...this.kept.values()].every((kept) => kept.every(Boolean));
+      const nothing = ![...this.kept.values()].some((kept) => kept.some(Boolean));
+      for (const {plot, finding, first, text} of this.titles) {
         const marks = this.marks.find((one) => one.name === finding.marks);
         const front = this.fronts.find(({of}) => of.includes(marks));
         if (front && !front.told) this.find_fronts();
         const letters = Math.max(30, Math.floor((plot.inner_width || 600) / LETTER));
-        if (marks) plot.title.text = broken(titled(finding, marks.data_source.data, this.shown(marks), front?.told), letters);
+        if (all && finding === first) plot.title.text = text;
+        else if (nothing) plot.title.text = "Nothing of this figure is shown";
+        else if (marks) plot.title.text = broken(titled(finding, marks.data_source.data, this.shown(marks), front?.told), letters);
       }
       const drawing = this.element.querySelector(".drawing"), told = this.titles.map(({plot}) => plot.title.text.replace(/\n/g, " "));
-      if (told.length) drawing.ariaLabel = `${drawing.dataset.about}: ${told.join("; ")}`;
+      const same = this.titles.every(({plot, text}) => plot.title.text === text);
+      if (told.length) drawing.ariaLabel = same ? this.said : `${drawing.dataset.about}: ${told.join("; ")}`;
     }
 
     // Say what the buttons leave as it is: marks that are no label's alone, and words that are written once.
     tell(fields) {
       const idle = fields.filter(([field]) => !this.marks.some((one) => one.data_source.data[COLUMNS[field]]));
-      const kept = [...this.kept.values()].reduce((most, one) => one.length > most.length ? one : most, []);
-      const shown = kept.filter(Boolean).length, titled = this.titles.length || !this.plots.some((plot) => plot.title?.text);
+      const rows = this.counted.flatMap((one) => this.kept.get(one)), shown = rows.filter(Boolean).length;
+      const of_all = [
+        ...(this.titles.length || !this.plots.some((plot) => plot.title?.text) ? [] : ["title"]),
+        ...(this.plots.some((plot) => plot.renderers.some((one) => one.glyph.type === "Step" && !this.fronts.some(({line}) => line === one.data_source))) ? ["front"] : []),
+        "notes", "key",
+      ];
       this.told.textContent = [
         idle.length ? `All is shown here, whatever the ${distinct(idle.map(([field]) => WORDS[field])).join(" or ")}.` : "",
-        shown < kept.length ? `${grouped(shown)} of ${counted(kept.length, "mark")} shown; ${titled ? "notes and key" : "title, notes and key"} speak of all.` : "",
+        shown < rows.length ? `${grouped(shown)} of ${counted(rows.length, "mark")} shown; ${of_all.slice(0, -1).join(", ")} and key speak of all.` : "",
       ].filter(Boolean).join(" ");
     }
 
@@ -341,7 +368,8 @@
       if (!off.length) continue;
       const gone = new Set(off.flatMap((one) => field === "device_class" ? JSON.parse(one.dataset.platforms) : [one.value]));
       // a mark of several precisions is shown while one of them is
-      const several = (label) => field === "precision" && label.includes(", ") && label.split(", ").every((part) => gone.has(part));
+      const known = new Set(of.map((one) => one.value));
+      const several = (label) => field === "precision" && !known.has(label) && label.split(", ").every((part) => gone.has(part));
       found[field] = (label) => !gone.has(label) && !several(label);
     }
     return found;
@@ -365,6 +393,7 @@
     });
     bar.querySelector("button").addEventListener("click", () => {
       for (const one of inputs) one.checked = true;
+      inputs[0].focus({preventScroll: true}); // the button goes
       show();
     });
   }
@@ -380,5 +409,6 @@
     const roots = new Map(Bokeh.documents.flatMap((doc) => doc.roots()).map((root) => [root.id, root]));
     const places = [...document.querySelectorAll(".drawing [data-root-id]")].filter((place) => roots.has(place.dataset.rootId));
     drawings = places.map((place) => new Drawing(place.closest(".view"), roots.get(place.dataset.rootId)));
+    show(); // what was switched before they were drawn
   });
 })();

@@ -21,7 +21,7 @@ from roofcube.model.hardware import in_known_units
 from roofcube.model.offered import as_product, is_offered
 from roofcube.options import check_fits
 from roofcube.page.selection import Selection, selection_of
-from roofcube.plot.drawing.tables import one_model
+from roofcube.plot.drawing.tables import EVERY, one_model
 from roofcube.vocabulary import DIMS, MEASURED_POWER, MEASURED_SPEED, QUALITY
 from roofcube.wording import listed, task_title, title_of
 
@@ -68,7 +68,7 @@ class Subject:
     @property
     def drawn(self) -> xr.Dataset:
         """The part of the cube that the figures show."""
-        return self.selection.cube
+        return self._in_its_colours(self.selection.cube)
 
     @property
     def drawn_models(self) -> xr.Dataset:
@@ -77,9 +77,16 @@ class Subject:
             offered = np.isin(self.models["platform"].values, self.drawn["platform"].values)
             cut = self.models.isel(offer=offered)
             dims = [dim for dim in self.drawn.dims if dim in cut.dims and self.drawn.sizes[dim] != cut.sizes[dim]]
-            return as_product(cut.sel({dim: self.drawn[dim].values for dim in dims}))
+            return self._in_its_colours(as_product(cut.sel({dim: self.drawn[dim].values for dim in dims})))
         dims = [dim for dim in self.drawn.dims if self.drawn.sizes[dim] != self.cube.sizes[dim]]
-        return self.models.sel({dim: self.drawn[dim].values for dim in dims})
+        return self._in_its_colours(self.models.sel({dim: self.drawn[dim].values for dim in dims}))
+
+    def _in_its_colours(self, part: xr.Dataset) -> xr.Dataset:
+        """Let platforms of a part look as they do beside all of them."""
+        if "platform" not in part.coords:
+            return part
+        every = list(dict.fromkeys(map(str, self.cube["platform"].values.ravel().tolist())))
+        return part.assign_coords(platform=part["platform"].assign_attrs({EVERY: every}))
 
     @property
     def model(self) -> str:

@@ -167,8 +167,9 @@ def _trade_off(
     axes = _pair_of_axes(cube, pair, [np.concatenate([table[one], beaten[one]]) for one in pair])
     colour = style.MUTED if alone else style.INK
     names = [f"{name}.points", f"{name}.others"][: 2 if beaten[x].size else 1]
-    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=names)
-    finding = _on_front(names[0])
+    whole = len(table[x]) + beaten[x].size == size <= MANY  # all points are drawn: a page can find the front anew
+    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=names if whole else [])
+    finding = _on_front(names[0], named="platform" in best.coords)
     table[BELIEVED] = np.asarray(tables.possible(cube, table["quality"], pair))
     table[ON_FRONT] = table[BELIEVED] & _at_places_of(cube, table, best, senses)
     looks: dict[str, Any] = {
@@ -180,10 +181,11 @@ def _trade_off(
     }
     on_front = np.concatenate([table[ON_FRONT], np.zeros(beaten[x].size, dtype=bool)])
     title = finding.over({ON_FRONT: on_front, "platform": np.concatenate([table["platform"], beaten["platform"]])})
-    if alone and not beaten[x].size:
-        title = f"The front of {counted(size, 'point')} has {_places_text(table, x, y)}: {_ends(best)}"
+    if alone and not (others and whole):
+        whose = _ends(best)
+        title = f"The front of {counted(size, 'point')} has {_places_text(table, x, y)}{f': {whose}' if whose else ''}"
     if alone:
-        note = f"what {'is pale' if beaten[x].size else 'is not drawn'} is beaten by a point of the front"
+        note = "pale = beaten by the front of all" if beaten[x].size else "what is not drawn is beaten by the front"
         note = f"{how}{note}; {style.HOLLOW}"
         dims = [dim for dim in (*CONFIGURATION, *tables.own_dims(cube, table)) if tables.several(table, dim)]
         texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
@@ -196,15 +198,16 @@ def _trade_off(
     looks_of_pale = {**LOOKS, "line_alpha": 0.3, "fill_alpha": 0.15, "tooltip": looks["tooltip"]}
     others_drawn = [points(pale, "x", "y", name=f"{name}.others", **looks_of_pale)] if pale else []
     parts, key = [*drawn[:-1], *others_drawn, stairs, drawn[-1]], platform_key(marked, pale)
-    tags = [finding.tag()] * (not shade and len(marked["x"]) + beaten[x].size == size)
+    tags = [finding.tag()] * whole
     more: dict[str, Any] = {"title": title, "notes": [note, shade], "key": key, "tags": tags}
     return plane(parts, name=name, x=axes[0], y=axes[1], height=HEIGHT, **more)
 
 
-def _on_front(marks: str) -> Finding:
+def _on_front(marks: str, *, named: bool) -> Finding:
     """Say how many points are on the front, and whose they are."""
-    front, count, names = ("front", "", ""), ("count", "", ""), ("names", "", "platform")
-    title, single = ((front, " of ", count, verb, names) for verb in (" are on the front: ", " is on the front: "))
+    whose = (": ", ("names", "", "platform")) if named else ()
+    front, count = ("front", "", ""), ("count", "", "")
+    title, single = ((front, " of ", count, f" {verb} on the front", *whose) for verb in ("are", "is"))
     return Finding(marks, title, same=(front, "1"), single=single)
 
 
@@ -265,7 +268,7 @@ def _short(name: str) -> str:
 def _ends(best: xr.Dataset) -> str:
     platforms = np.atleast_1d(best["platform"].values) if "platform" in best.coords else ()
     names = list(dict.fromkeys(map(str, platforms)))
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} others" if len(names) > 6 else "")
+    return ", ".join(names[:6]) + (f" and {counted(len(names) - 6, 'other')}" if len(names) > 6 else "")
 
 
 def _pair_of_axes(cube: xr.Dataset, pair: Sequence[str], values: Sequence[Any]) -> tuple[Axis, Axis]:
@@ -306,8 +309,8 @@ def _staircase(
 ) -> Any:
     """Make the staircase of the front of `marks` in the units shown, horizontal objective first."""
     x, y = _in_shown_units(cube, best, senses)
-    tag = {"front_of": list(marks), "signs": [_sign(sense) for sense in senses.values()]}
-    return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=[tag], color=colour)
+    tags = [{"front_of": list(marks), "signs": [_sign(sense) for sense in senses.values()]}] if marks else []
+    return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=tags, color=colour)
 
 
 # predicted over measured ----------------------------------------------------------------------------------------------
@@ -385,7 +388,11 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     parts = [segments(links, name="overlap.links", color=style.MUTED, alpha=0.45, line_width=1)]
     for kind, stairs in fronts.items():
         colour = style.PREDICTED if kind == "predicted" else style.MEASURED
-        looks: dict[str, Any] = {"name": f"overlap.{kind}_front", "colour": colour, "marks": [f"overlap.{kind}"]}
+        looks: dict[str, Any] = {
+            "name": f"overlap.{kind}_front",
+            "colour": colour,
+            "marks": [f"overlap.{kind}"] * (not crowd),
+        }
         parts.append(_staircase(cube, stairs, senses[kind], **looks))
     _name_platforms({"predicted": circles, "measured": found}, {
         kind: _at_places_of(cube, {"predicted": predicted, "measured": measured}[kind], stairs, senses[kind])

@@ -230,7 +230,7 @@ def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis
         tooltip={"achieved": ("y", "TOP/s"), "of the roof": "@share_text"},
         **CROSS,
     )
-    loss = tables.only(marked, "x", "y", "roof", "colour", "platform", "precision") | {"x1": marked["x"]}
+    loss = tables.only(marked, "x", "y", "roof", "colour", *tables.TOGGLED) | {"x1": marked["x"]}
     lines = segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35)
     return [*drawn[:-1], lines, drawn[-1]], shade
 
@@ -288,7 +288,9 @@ def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> 
 def _heads(networks: tables.Columns) -> dict[str, Any]:
     """Place a precision's name right of the network's last mark at that precision; those of one width share a place."""
     names = {"label": "label", "precision": "precision", "intensity": "operational_intensity"}
+    names |= {"topology": "topology"} if "topology" in networks else {}
     table = pl.DataFrame({name: list(networks[column]) for name, column in names.items()})
     last = table.group_by("label", "precision", maintain_order=True).max()
-    together = last.group_by("label", "intensity", maintain_order=True).agg(pl.col("precision").str.join(", "))
+    joined = pl.col("precision").str.join(", "), pl.col("^topology$").first()
+    together = last.group_by("label", "intensity", maintain_order=True).agg(joined)
     return together.to_dict(as_series=False)

@@ -135,6 +135,7 @@ def _stretch(
     level = float(good.mean()) if good.size else float("nan")
     mean = f"mean {with_unit(level, 'W')}" if good.size else "no good sample"
     line = {"x0": [seconds[0]], "y0": [level], "x1": [seconds[1]], "y1": [level]}
+    line |= {column: columns[column][:1] or [""] for column in ("platform", "topology")}
     tooltip = {"power": ("watts", "W"), "sample": "@state"}
     parts = [
         segments(line, name="power_trace.mean", color=style.INK, alpha=0.6, line_width=1),

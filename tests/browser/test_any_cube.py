@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import foreign_cubes
+import numpy as np
 import pytest
+import xarray as xr
 from bokeh.models import CustomJSTickFormatter
 from bokeh.plotting import figure
 
@@ -58,3 +60,70 @@ def test_the_search_finds_a_network_among_many(visit, tmp_path):
     assert table.locator("tbody tr:visible").count() == 60
     assert visit.page.evaluate("document.documentElement.scrollHeight") < 40_000
     assert visit.complaints == []
+
+
+def title_of(visit, name):
+    find = "(name) => Bokeh.documents.flatMap((doc) => [...doc._all_models.values()]).find((one) => one.type === 'Figure' && one.name === name).title.text"
+    return " ".join(visit.page.evaluate(find, name).split())
+
+
+def switch_off(visit, *labels):
+    for label in labels:
+        visit.page.locator(f'#shown label:has(input[value="{label}"])').click()
+    visit.page.wait_for_timeout(300)
+
+
+def test_of_marks_that_are_thinned_the_front_stays_that_of_all(visit, tmp_path):
+    random, dims = np.random.default_rng(0), ("platform", "topology", "precision", "batch")
+    shape = (12, 12, 4, 12)
+    cube = xr.Dataset(
+        {"measured_throughput": (dims, random.lognormal(5, 1, shape)), "measured_top1": (dims, random.uniform(50, 90, shape))},
+        {"platform": [f"p{one}" for one in range(12)], "topology": [f"n{one}" for one in range(12)],
+         "precision": ["INT2", "INT4", "INT8", "FP16"], "batch": range(1, 13)},
+    )  # fmt: skip
+    cube["n_rows"] = xr.ones_like(cube.measured_throughput, dtype="i4")
+    visit.open(rc.report(cube, tmp_path / "page.html").as_uri())
+    before = visit.column("pareto.front", "x")
+    switch_off(visit, "p1", "p2")
+    assert visit.column("pareto.front", "x") == before
+    told = visit.page.locator("#figure-pareto .told").inner_text()
+    assert told.endswith("title, front, notes and key speak of all.")
+
+
+def test_titles_speak_of_the_impossible_where_nothing_else_is_shown(visit, tmp_path):
+    rule = {"flag_masks": np.array([1], "i4"), "flag_meanings": "above_compute_peak"}
+    cube = xr.Dataset(
+        {"measured_throughput": ("platform", [300.0, 72.0, 20.0]), "measured_latency": ("platform", [1 / 300, 1 / 72, 0.05]),
+         "predicted_throughput": ("platform", [64.0] * 3), "peak_throughput": ("platform", [200.0] * 3),
+         "n_rows": ("platform", [1, 1, 1]), "quality": ("platform", [1, 0, 0], rule)},
+        {"platform": ["A", "B", "A, B"]},
+    )  # fmt: skip
+    visit.open(rc.report(cube, tmp_path / "page.html").as_uri())
+    switch_off(visit, "A, B")
+    assert title_of(visit, "efficiency").endswith("highest 112 % (B)")  # of two as near the even one, as in Python
+    switch_off(visit, "B")
+    assert title_of(visit, "latency_throughput") == "Highest throughput 300 inputs/s (A), shortest latency 3.33 ms (A)"
+    switch_off(visit, "A, B", "A")  # the first comes back
+    assert (
+        title_of(visit, "latency_throughput") == "Highest throughput 20 inputs/s (A, B), shortest latency 50 ms (A, B)"
+    )
+    switch_off(visit, "A, B")
+    assert title_of(visit, "latency_throughput") == "Nothing of this figure is shown"
+
+
+def test_a_part_of_many_platforms_has_the_colours_of_its_buttons(visit, tmp_path):
+    random, names = np.random.default_rng(0), [f"board {one}" for one in range(55)]
+    rates = {
+        name: (("platform", "topology"), random.lognormal(5, 1, (55, 6)))
+        for name in ("measured_throughput", "predicted_throughput", "measured_latency")
+    }
+    cube = xr.Dataset(
+        {**rates, "top1": ("topology", np.linspace(60, 90, 6))}, {"platform": names, "topology": list("abcdef")}
+    )
+    cube["n_rows"] = xr.ones_like(cube.measured_throughput, dtype="i4")
+    visit.open(rc.report(cube, tmp_path / "page.html").as_uri())
+    buttons = visit.page.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('#shown label[style]')].map((one) => [one.querySelector('input').value, one.style.getPropertyValue('--colour').trim()]))"
+    )
+    drawn = zip(*(visit.column("latency_throughput.points", name) for name in ("platform", "colour")), strict=True)
+    assert all(buttons[platform] == colour for platform, colour in drawn)

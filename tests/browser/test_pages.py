@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from bokeh.models import Plot
+from conftest import IDLE
 from explorers import PATIENCE_MS
 
 import roofcube as rc
@@ -102,6 +103,46 @@ def test_a_class_takes_its_platforms_and_a_double_click_leaves_one(visit, pages)
     assert visit.marks()["pareto.points"][0]["shown"] == held.count("EdgeTPU")
     told = visit.page.locator("#figure-overview .told, #figure-requirements .told").all_inner_texts()
     assert told == ["All is shown here, whatever the platform."] * 2
+
+
+def test_what_belongs_to_a_label_goes_with_it(visit, pages):
+    visit.open(pages["imagenet"].as_uri())
+    cube = rc.benchmark("imagenet")
+    switch(visit, "ZCU102-DPU")  # which has the whole theoretical front
+    without = cube.sel(platform=[one for one in cube.platform.values.tolist() if one != "ZCU102-DPU"])
+    assert titles(visit)["front"] == titles_of(without)["front"]
+    visit.page.get_by_role("button", name="Show all").click()
+    networks = ("GoogLeNetv1", "MobileNetv1", "ResNet-50v15")
+    switch(visit, *networks)
+    marks = visit.marks()
+    held = visit.column("rooflines.losses", "topology")
+    shown = sum(one not in networks for one in held)
+    assert marks["rooflines.losses"][0]["shown"] == marks["rooflines.achieved"][0]["shown"] == shown < len(held)
+    assert {one["shown"] for one in marks["rooflines.heads"]} == {
+        sum(one not in networks for one in visit.column("rooflines.heads", "topology"))
+    }
+    visit.page.get_by_role("button", name="Show all").click()
+    switch(visit, "EdgeTPU")
+    assert {one["shown"] for one in visit.marks()["power_trace.mean"]} == {0}
+    figure = visit.page.locator("#figure-overlap")
+    figure.get_by_role("button", name="matched", exact=True).click()
+    visit.page.wait_for_timeout(200)
+    assert titles(visit)["overlap"] == "No configuration was both predicted and measured as is possible"
+
+
+def test_what_was_switched_before_the_figures_came_holds(visit, pages):
+    early = "document.querySelector('#shown input[value=TX2]').click()"
+    visit.page.add_init_script(f"document.addEventListener('DOMContentLoaded', () => {early}, {{once: true}})")
+    visit.open(pages["mnist"].as_uri())
+    visit.page.wait_for_timeout(300)
+    held = visit.column("pareto.points", "platform")
+    assert visit.marks()["pareto.points"][0]["shown"] == len(held) - held.count("TX2")
+    visit.page.goto("about:blank")
+    visit.page.go_back()
+    visit.page.wait_for_function(IDLE)
+    visit.page.wait_for_timeout(300)
+    off = not visit.page.locator("#shown input[value=TX2]").is_checked()
+    assert visit.marks()["pareto.points"][0]["shown"] == len(held) - off * held.count("TX2")
 
 
 def test_a_figure_shows_its_rows_as_a_table_that_follows_the_bar(visit, pages):

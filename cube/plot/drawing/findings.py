@@ -66,7 +66,8 @@ class Finding:
         if how in ("median", "error"):
             return percent(_median(numbers if how == "median" else np.abs(numbers - 1.0)))
         if how == "span":
-            return short(float(np.nanmax(numbers) / np.nanmin(numbers)))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return short(float(np.nanmax(numbers) / np.nanmin(numbers)))
         held = float(np.nanmax(numbers) if how == "max" else np.nanmin(numbers))
         if words == "%":
             return percent(held)
@@ -83,7 +84,8 @@ def _counted(columns: tables.Columns, how: str, words: str) -> str:
     if how == "front":
         return with_thousands(int(mask.sum()))
     names = list(dict.fromkeys(map(str, np.asarray(columns[words])[mask])))
-    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} others" * (len(names) > MOST_NAMES))
+    rest = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {counted(rest, 'other')}" if rest > 0 else "")
 
 
 def _median(numbers: tables.Array) -> float:

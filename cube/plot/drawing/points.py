@@ -90,14 +90,14 @@ def markers_of(cube: xr.Dataset, table: tables.Columns) -> list[str]:
 
 def shapes_of(cube: xr.Dataset, classes: Mapping[str, str]) -> dict[str, str]:
     """Return the markers of platforms."""
-    names = tables.given_names(cube, classes)
-    markers = style.platform_markers({names[platform]: kind for platform, kind in classes.items()})
+    names = tables.given_names(cube, {**dict.fromkeys(tables.every_platform(cube), ""), **classes})
+    markers = style.platform_markers({name: classes.get(platform, "") for platform, name in names.items()})
     return {platform: markers[name] for platform, name in names.items()}
 
 
 def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     """Return the colours of platforms; of all of a cube, since they must not depend on which of them a figure shows."""
-    every = cube["platform"].values.ravel().tolist() if "platform" in cube.coords else []
+    every = tables.every_platform(cube)
     names = tables.given_names(cube, tables.labels_in_order(cube, "platform", [*every, *platforms]))
     colours = style.platform_colours(names.values())
     return {platform: colours[name] for platform, name in names.items()}

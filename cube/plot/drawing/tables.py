@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
+    "EVERY",
     "POINT",
     "TOGGLED",
     "Array",
@@ -55,6 +56,7 @@ __all__ = [
     "carried_labels",
     "device_classes",
     "doubts",
+    "every_platform",
     "flags_text",
     "given_names",
     "has_value",
@@ -92,6 +94,7 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]
+EVERY = "every_platform"  # attribute of platforms: all of those beside which they choose their looks
 POINT = "point"  # the dim of fronts
 TOGGLED = ("platform", "precision", "topology")  # columns that the buttons of a page ask for
 NO_PLATFORM = "hardware"  # where a variable has no platform
@@ -548,6 +551,13 @@ def given_names(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     """Return how the cube names each platform: its looks are chosen by that, however short a figure shows it."""
     given = cube["platform"].attrs.get(GIVEN, {}) if "platform" in cube.coords else {}
     return {platform: given.get(platform, platform) for platform in platforms}
+
+
+def every_platform(cube: xr.Dataset) -> list[str]:
+    """Return the platforms that choose their looks together: those of the cube, or of that which it is a part of."""
+    if "platform" not in cube.coords:
+        return []
+    return list(map(str, cube["platform"].attrs.get(EVERY) or cube["platform"].values.ravel().tolist()))
 
 
 def threaded(cube: xr.Dataset) -> list[str]:

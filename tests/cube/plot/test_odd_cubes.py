@@ -735,6 +735,13 @@ def test_a_cube_that_holds_no_model_says_so():
             draw(cube)
 
 
+@pytest.mark.parametrize(("unit", "joules"), [("inputs/J", 1.0), ("1/kJ", 0.001), ("kinputs/J", 1000.0)])
+def test_inputs_per_joule_are_read_as_they_are_written(unit, joules):
+    cube = xr.Dataset({"inputs_per_joule": ("platform", [1.0, 2.0], {"units": unit})}, {"platform": ["A", "B"]})
+    title = rendered(rc.plot.inputs_per_joule(cube)).title.text
+    assert title.endswith(f"{with_unit(2 * joules, 'inputs/J')} (B)")
+
+
 def test_figures_and_pages_read_units_that_are_not_their_own(tmp_path):
     given = {"measured_throughput": ([10.0, 20.0], "1/s"), "measured_latency": ([5.0, 7.0], "us")}
     given |= {"power_full": ([5000.0, 7000.0], "mW")}
