@@ -14,7 +14,7 @@ import xarray as xr
 from roofcube.calibration.facts import facts_of
 from roofcube.calibration.fitted import Fitted
 from roofcube.calibration.fitting.families import fit, one_thread
-from roofcube.calibration.measured import INTERVAL, measured
+from roofcube.calibration.measured import INTERVAL, measured, with_throughput
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.residuals import residual_table
 from roofcube.calibration.rows import LABELS, canonical_keys, canonical_label, indexed_rows, typed_columns
@@ -118,7 +118,8 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     table = _rows_of_inputs(numbered, inputs)
     table = table.with_columns(canonical_keys(table, _labels_of(inputs), what="measurements"))
     known = inputs_beside(table, {}) if inputs is None else inputs
-    table, wrong = averaged_runs(without_wrong_watts(table, known))
+    # of the rows as given: a mean of runs of which one has a throughput and one a latency would seem to give both
+    table, wrong = averaged_runs(with_throughput(without_wrong_watts(table, known)))
     data = measured(table, facts_of(known), wrong=wrong)
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"

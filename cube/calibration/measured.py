@@ -16,7 +16,7 @@ from roofcube.labels import KEY_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["INTERVAL", "Measured", "fastest", "measured", "unit_off"]
+__all__ = ["INTERVAL", "Measured", "fastest", "measured", "unit_off", "with_throughput"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -120,7 +120,7 @@ def measured(measurements: pl.DataFrame, facts: Facts, *, wrong: Collection[int]
         raise InvalidDataError(msg)
     keys = key_columns(measurements, what="measurements")
     table = measurements if "row" in measurements.columns else measurements.with_row_index("row")
-    table = _with_throughput(table.with_columns(keys))
+    table = with_throughput(table.with_columns(keys))
     slipped = table["row"].is_in(list(wrong)).to_numpy()
     facts = guessed(table.filter(pl.Series(~slipped & ~unit_off(table))), facts)
     rows = indexed_rows(keys, facts)
@@ -142,7 +142,7 @@ def fastest(rows: IndexedRows) -> Array:
     return rate
 
 
-def _with_throughput(table: pl.DataFrame) -> pl.DataFrame:
+def with_throughput(table: pl.DataFrame) -> pl.DataFrame:
     """Take batch / latency of platforms none of whose rows gives both; a throughput missing beside others stays so."""
     if LATENCY not in table.columns:
         return table
@@ -167,7 +167,7 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array, slipped: Array
     part = rows.take(np.flatnonzero(known))
     demand[known] = part.net("ops") * rate[known] / part.machine("peak")
     # later rules are the stronger ones
-    reason[_without_gain(rows, rate, known)] = NO_GAIN
+    reason[_without_gain(rows, rate, known & _threaded(table))] = NO_GAIN
     reason[slipped] = OTHER_RUNS
     reason[unit_off(table)] = UNIT_OFF
     reason[demand > ABOVE_THE_LISTED_PEAK] = IMPOSSIBLE
@@ -212,14 +212,21 @@ def unit_off(table: pl.DataFrame) -> Array:
     return result
 
 
-def _without_gain(rows: IndexedRows, rate: Array, known: Array) -> Array:
+def _threaded(table: pl.DataFrame) -> Array:
+    """Find rows whose batch is a number of threads, where they say so."""
+    if "batch_kind" not in table.columns:
+        return np.zeros(table.height, dtype=bool)
+    return (table["batch_kind"].cast(pl.String) == "threads").fill_null(value=False).to_numpy()
+
+
+def _without_gain(rows: IndexedRows, rate: Array, threaded: Array) -> Array:
     """Find configurations whose throughput does not grow from one thread to as many as there are cores."""
     idle = np.zeros(len(rows), dtype=bool)
     configuration = rows.configuration()
     cores = np.ones(len(rows))
-    cores[known] = rows.take(np.flatnonzero(known)).machine("cores")
+    cores[threaded] = rows.take(np.flatnonzero(threaded)).machine("cores")
     for one in np.unique(configuration[cores > 1]):
-        here = np.flatnonzero((configuration == one) & np.isfinite(rate))
+        here = np.flatnonzero((configuration == one) & np.isfinite(rate) & threaded)
         alone = rate[here][rows.batch[here] == 1]
         full = rate[here][rows.batch[here] >= cores[here]]
         if len(alone) and len(full) and full.max() < GAIN_OF_CORES * alone.max():

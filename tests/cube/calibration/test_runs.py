@@ -108,6 +108,22 @@ def test_latencies_beside_a_throughput_count(inputs):
     assert rc.calibrate(given, inputs=inputs).unused.is_empty()
 
 
+def test_two_runs_of_which_one_has_a_throughput_and_one_a_latency_give_no_row_both(inputs):
+    given = [{k: v for k, v in row.items() if k != "throughput_compute_per_s"} for row in timed()]
+    again = {k: v for k, v in timed()[0].items() if k != "latency_compute_s"}
+    assert rc.calibrate([*given, again], inputs=inputs).unused.is_empty()
+
+
+@pytest.mark.parametrize(("kind", "idle"), [("batch", 0), ("threads", 8)])
+def test_rows_that_gain_nothing_are_out_where_the_batch_is_a_number_of_threads(kind, idle):
+    level = [row | {"throughput_compute_per_s": 600.0 / row["pruning_percent"], "batch_kind": kind} for row in rows()]
+    other = [row | {"platform": "Wren"} for row in rows()]
+    offers = {"peak_compute": "1.2 TOP/s", "memory_bandwidth": "8.5 GB/s"}
+    boards = [rc.hypothetical(name=name, **offers) for name in ("Kite", "Wren")]
+    both = rc.inputs("cifar10", platforms=boards, **KIND).assign(cores=("platform", [4, 1]))
+    assert rc.calibrate([*level, *other], inputs=both).unused.height == idle
+
+
 def test_what_does_not_count_widens_nothing_and_is_suggested(inputs):
     far = rows()[0] | {"batch": 1024, "throughput_compute_per_s": 2.0}
     fitted = rc.calibrate([*rows(), far], inputs=inputs)
