@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["column_map", "in_options", "naming_options", "numbered_rows", "reading_options"]
 
-# a number that is written as it is said: no 1.10, 007 or 1234e56, which may be a version, a serial number, a checksum
-PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(\.(?:[0-9]*[1-9]|0))?")
 SIZE = re.compile(r"'([^']*)': \(?(…)\)?(?:, )?")
 # how messages speak of arguments, and what that is on the command line
 SAID_OF_ARGUMENTS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
@@ -153,9 +151,9 @@ def _target(said: str) -> str | tuple[str, str] | None:
 def _constant(name: str, said: str) -> str | int | float:
     """Read a constant of a column of the user's own: as a number where it is plainly one."""
     from roofcube.datasets import schema
+    from roofcube.datasets.forms.fields import WRITTEN
     from roofcube.datasets.forms.reading import columns_of
 
-    number = PLAIN.fullmatch(said) if name not in columns_of(schema.Measurement) else None
-    if number is None:
+    if name in columns_of(schema.Measurement) or not re.fullmatch(WRITTEN, said):
         return said
-    return float(said) if number[1] else int(said)
+    return float(said) if "." in said else int(said)

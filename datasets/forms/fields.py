@@ -17,7 +17,7 @@ from roofcube.datasets.aliases import canonical, spellings
 from roofcube.datasets.quantities import factor_of, spelling_in
 from roofcube.errors import suggestion
 
-__all__ = ["MISSING", "Kind", "decimal_of", "inferred", "kind_of", "plain_number", "read_column"]
+__all__ = ["MISSING", "WRITTEN", "Kind", "decimal_of", "inferred", "kind_of", "plain_number", "read_column"]
 
 Wrong = list[tuple[int, str]]
 
@@ -27,6 +27,9 @@ POINTED = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 COMMAED = r"^[+-]?(?:[0-9]+,[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+$"
 THOUSANDS_OF_ANY = r"[-+]?[1-9][0-9]{0,2}([,.'\s\u2019][0-9]{3})+([.,][0-9]+)?"
+# a number that is written as it is said: no 1.10, 007 or 1234e56, which may be a version, a serial number, a checksum
+WRITTEN = r"-?(?:0|[1-9][0-9]{0,14})(?:\.(?:[0-9]*[1-9]|0))?"
+PRINTED = r"-?[0-9](?:\.[0-9]+)?[eE][+-][0-9]{2,3}"  # as programs print small and large ones: 1.50e-05
 INTEGERS = r"^-?(?:0|[1-9][0-9]{0,17})$"
 LARGEST = 2**63 - 1
 PRUNING = "pruning_percent"  # the label that is no whole number
@@ -122,7 +125,7 @@ def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> 
     """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null.
 
     A number that no float holds, such as 12e400, keeps all of the column text: it may be a checksum. Where they may be
-    `labels`, two texts that are one number, such as 1.1 and 1.10, do so too.
+    `labels`, one that is not written as the number is, such as 1.10, or two that are one number, 2 and 2.0, do so too.
     """
     if column.dtype != pl.String:
         return column
@@ -139,7 +142,8 @@ def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> 
     numbers = values.str.replace(decimal, ".", literal=True).cast(pl.Float64)
     # but -0.0, as meters print it, is 0.0
     spelt = values.str.replace(r"^[+-](0*[.,]?0*)$", "${1}")
-    is_label = labels and spelt.n_unique() > numbers.n_unique()
+    as_written = spelt.str.replace(decimal, ".", literal=True).str.contains(f"^(?:{WRITTEN}|{PRINTED})$")
+    is_label = labels and not (as_written.all() and spelt.n_unique() == numbers.n_unique())
     return texts if is_label or numbers.is_infinite().any() else numbers
 
 
