@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 NUMBERS = (int, float)
+BRACKETS = re.compile(r"[\[({<][^\[\](){}<>]*[\])}>]")
 # ending of a column → what it may be called instead, with the factor to its unit
 UNIT_FACTORS = {
     "s": {"ms": 1e-3, "us": 1e-6, "ns": 1e-9},
@@ -360,12 +361,22 @@ def _likeness(name: str, known: str) -> float:
     return SequenceMatcher(None, "".join(words), "".join(others)).ratio() - RUN_TOGETHER
 
 
+def _run_together(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
 def _unit_hint(name: str, known: Sequence[str]) -> str:
-    """Recognise a known quantity in another unit, or without one, and say how to name it."""
+    """Recognise a known quantity in another unit, or without one, and say how to name it.
+
+    Brackets behind its name may hold a unit or a word about it: `latency compute (s, p50)`.
+    """
+    stem = _run_together(BRACKETS.sub("", name))
     whole = [
         one
         for one in known
-        if one.startswith(f"{name.casefold()}_") and one.endswith(tuple(f"_{u}" for u in UNIT_FACTORS))
+        for unit in UNIT_FACTORS
+        if one.endswith(f"_{unit}")
+        and (one.startswith(f"{name.casefold()}_") or stem == _run_together(one.removesuffix(f"_{unit}")))
     ]
     if name and whole:
         return f": a column says its unit; did you mean {whole[0]!r}?"

@@ -11,6 +11,7 @@ import pytest
 import roofcube as rc
 from roofcube.errors import InvalidDataError
 from roofcube.files.foreign_columns import unit_of
+from roofcube.measured.rows import measurement_rows
 
 FOREIGN = {
     "model": ["Mine", "Yours"],
@@ -129,7 +130,7 @@ def test_a_unit_in_brackets_behind_a_column_of_the_schema_is_taken(unit, value):
 
 def test_a_minimum_is_no_minute():
     table = {"topology": ["Mine"], "batch": [1], "Latency_compute (min)": [0.01], "Latency_compute (mean)": [0.012]}
-    with pytest.raises(InvalidDataError, match=r"there is no figure, got the columns .*Latency_compute \(min\)"):
+    with pytest.raises(InvalidDataError, match=r"'Latency_compute \(min\)' is not known.* mean 'latency_compute_s'"):
         rc.read_measurements(table, **SAID)
     template = {"NN_Topology": ["CNV"], "HWType": ["TX2"], "Precision": ["FP16"], "batch/thread/stream": [1]}
     with pytest.raises(
@@ -211,6 +212,28 @@ def test_plurals_and_quantities_with_their_units_are_not_kept_in_silence(name, t
             rc.read_measurements(table, constants=CONSTANTS)
     assert rc.read_measurements(table, columns={name: None}, constants=CONSTANTS)[name].item() == 3.0
     assert told or name in rc.read_measurements(table, constants=CONSTANTS).columns
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("latency compute (msec/batch)", "latency_compute_s"),
+        ("Latency_compute (ms per image)", "latency_compute_s"),
+        ("latency compute (min)", "latency_compute_s"),
+        ("Throughput compute (per s)", "throughput_compute_per_s"),
+        ("Throughput compute (per min)", "throughput_compute_per_s"),
+        ("Power full <mA>", "power_full_w"),
+        ("Top 1 (%)", "top1_percent"),
+        ("Top-1", "top1_percent"),
+    ],
+)
+def test_an_absent_figure_is_not_kept_whatever_stands_behind_it_in_brackets(name, meant):
+    table = MINE | {"platform": ["Board"], "precision": ["FP16"], "power_base_w": [1.0], name: [3.0]}
+    for read in (rc.read_measurements, measurement_rows):
+        with pytest.raises(InvalidDataError, match=rf"column '{re.escape(name)}' is not known.*'{meant}'"):
+            read(table)
+    assert rc.read_measurements(table, columns={name: None})[name].item() == 3.0
+    assert name in measurement_rows(table | {meant: [2.0]}).columns
 
 
 @pytest.mark.parametrize(
