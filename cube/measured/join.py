@@ -325,7 +325,7 @@ def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowL
     threaded = found.filter(pl.col("batch_kind") == "threads") if "batch_kind" in found.columns else found.clear()
     if threaded.height and "platform" in joined.coords:
         platforms = spelt_as_in(cube, threaded)["platform"]
-        joined["platform"].attrs[THREADED] = platforms.unique(maintain_order=True).to_list()
+        joined["platform"].attrs[THREADED] = platforms.unique().sort().to_list()
     return joined.assign(_ratios(joined))
 
 
@@ -468,9 +468,9 @@ class _Cells:
             return np.where(count > 1, np.sqrt(total / (count - 1)), np.nan)
 
     def texts(self, texts: list[str | None]) -> np.ndarray[Any, Any]:
-        """Put the distinct texts of the rows of a cell side by side; empty where there is none."""
+        """Put the distinct texts of the rows of a cell side by side, in one order; empty where there is none."""
         schema = {"cell": pl.Int64, "text": pl.String}
-        rows = pl.DataFrame({"cell": self.flat, "text": texts}, schema=schema).drop_nulls().unique(maintain_order=True)
+        rows = pl.DataFrame({"cell": self.flat, "text": texts}, schema=schema).unique().sort("cell", "text")
         rows = rows.filter(pl.col("text").str.strip_chars() != "")
         joined = rows.group_by("cell", maintain_order=True).agg(
             text=pl.col("text").head(MOST_TEXTS).str.join(" + "), more=pl.len().cast(pl.Int64) - MOST_TEXTS

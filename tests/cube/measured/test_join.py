@@ -727,6 +727,15 @@ def test_a_label_is_not_another_one_of_the_same_number(tmp_path, labels, value, 
     assert rc.unmatched(cube, rows)["reason"].to_list() == [reason]
 
 
+def test_what_is_told_of_a_cell_does_not_depend_on_the_order_of_rows():
+    rows = runs_of_mlp(batch=1, platform=["NCS2", "TX2"], mode=["default", "maxn"], batch_kind="threads")
+    rows = pl.concat([rows.with_columns(driver=pl.lit(text)) for text in ("2.0", "1.0", "4.0", "3.0")])
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2", "NCS2"], precision="FP16", batch=[1]))
+    joined = rc.join(cube, rows)
+    assert set(joined.driver.values.ravel()) == {"", "1.0 + 2.0 + 3.0 + 1 more"}
+    assert joined.identical(rc.join(cube, rows.reverse()))
+
+
 def test_batches_and_threads_are_not_averaged():
     rows = runs_of_mlp(batch_kind=pl.Series(["batch", "threads"]))
     cube = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 4]))

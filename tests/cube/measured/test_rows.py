@@ -47,6 +47,20 @@ def test_any_form_of_a_table_is_judged_and_joined_alike(tmp_path, form):
     assert lost.select(ROWS.columns).equals(ROWS)
 
 
+def test_a_kind_of_batch_that_is_none_is_refused_as_in_a_file(tmp_path):
+    wrong = ROWS.head(2).with_columns(batch_kind=pl.Series(["threads", "Threads"]))
+    wrong.write_csv(tmp_path / "rows.csv")
+    for table, row in ((tmp_path / "rows.csv", 3), (wrong, 1), (wrong.to_dicts(), 1)):
+        message = (
+            rf"row {row}, column 'batch_kind': got 'Threads'; expected one of batch, threads; did you mean 'threads'"
+        )
+        with pytest.raises(InvalidDataError, match=message):
+            measurement_rows(table)
+    for said in (["threads", None], [" threads ", ""], [None, None]):
+        kinds = measurement_rows(wrong.with_columns(batch_kind=pl.Series(said, dtype=pl.String)))["batch_kind"]
+        assert kinds.to_list() == ["threads" if said[0] else None, None]
+
+
 def test_calibration_takes_any_form(tmp_path):
     rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "NCS2")
     calibration = rc.calibrate(rows)
