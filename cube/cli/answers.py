@@ -174,7 +174,7 @@ def join_command(
 
     measurements = numbered_rows(rows, **reading).table
     said = {"context": context, "phase": phase, "sizes": sizes}
-    cube = predicted_cube(task, platforms, networks, rows=measurements, assumptions=assumptions, **said)
+    cube, replaced = predicted_cube(task, platforms, networks, rows=measurements, assumptions=assumptions, **said)
     joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
     written = roofcube.save(joined, output)
     if unmatched is not None:
@@ -187,10 +187,13 @@ def join_command(
     }
     if as_json:
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
-        say(to_json(record | {"judged": judged, "assumptions": cube.attrs.get("assumptions")}))
+        record |= {"judged": judged, "assumptions": cube.attrs.get("assumptions"), "replaced": replaced}
+        say(to_json(record))
         return
     rows_found = f"{measurements.height} rows found their" if measurements.height != 1 else "1 row found its"
     say(f"{written}: {found} of {rows_found} cell")
+    if replaced:
+        say(f"yours, in place of the embedded: {', '.join(replaced)}")
     if any(judged.values()):
         told = " and ".join(f"{counted(number, 'row')} {grade}" for grade, number in judged.items() if number)
         say(f"the physics gate finds {told}; roofcube check says why")

@@ -9,7 +9,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.cli.foreign import numbered_rows
-from roofcube.cli.own import own_networks
+from roofcube.cli.own import own_networks, parted
 from roofcube.datasets.tables import collections_of
 from roofcube.files.readers import read_platforms
 from roofcube.labels import named_as_dims
@@ -97,9 +97,8 @@ def _space_of(
         (hardware, "platform", datasets.load_platforms()),
         (nets, "topology", datasets.load_topologies()),
     ):
-        mine = {label for table in own for label in table[column].to_list()}
         beside = collections_of(column, rows[column].drop_nulls().unique(maintain_order=True).to_list())
-        labels = list(dict.fromkeys([*embedded[column].to_list(), *beside]))
-        replaced += [label for label in labels if label in mine]
-        named.append([label for label in labels if label not in mine])
+        usual, in_place = parted([*embedded[column].to_list(), *beside], own, column)
+        named.append(usual)
+        replaced += in_place
     return inputs(platforms=[*named[0], *hardware], topologies=[*named[1], *nets], batch=1), replaced

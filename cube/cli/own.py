@@ -11,12 +11,12 @@ from roofcube.cli.foreign import column_map, naming_options
 from roofcube.errors import InvalidDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import polars as pl
     import xarray as xr
 
-__all__ = ["ASSUMPTIONS", "cube_of", "is_cube", "network_options", "own_networks", "predicted_cube"]
+__all__ = ["ASSUMPTIONS", "cube_of", "is_cube", "network_options", "own_networks", "parted", "predicted_cube"]
 
 UNSAID = "custom"  # the task of a network whose file names none
 ASSUMPTIONS = ("published", "bound", "serving")
@@ -131,6 +131,13 @@ def _size_said(name: str, said: str) -> int | tuple[int, ...]:
     return sizes if len(sizes) > 1 else sizes[0]
 
 
+def parted(labels: Iterable[str], own: Sequence[pl.DataFrame], column: str) -> tuple[list[str], list[str]]:
+    """Part embedded labels into those that are taken and those in whose place the user's own tables are."""
+    mine = {label for table in own for label in table[column].to_list()}
+    every = dict.fromkeys(labels)
+    return [label for label in every if label not in mine], [label for label in every if label in mine]
+
+
 def predicted_cube(
     task: str,
     platforms: Sequence[Path],
@@ -139,11 +146,12 @@ def predicted_cube(
     rows: pl.DataFrame,
     assumptions: str | None = None,
     **said: Any,
-) -> xr.Dataset:
+) -> tuple[xr.Dataset, list[str]]:
     """Load a cube, or predict a task with own platforms and networks beside the usual ones, and what rows name more.
 
-    Platforms that rows name and another collection knows, and their batches, are there too. The assumptions are, where
-    none are named, those of serving if a network has phases; `said` is for `own_networks`.
+    Platforms that rows name and another collection knows, and their batches, are there too. Own ones are in the place
+    of embedded ones of their names, which are returned too. The assumptions are, where none are named, those of serving
+    if a network has phases; `said` is for `own_networks`.
 
     Raises
     ------
@@ -164,25 +172,27 @@ def predicted_cube(
             msg = f"`{task}`: a cube was predicted with its own assumptions; leave out --assumptions"
             raise InvalidDataError(msg)
         own_networks([], **said)
-        return roofcube.load(task)
+        return roofcube.load(task), []
     options: dict[str, Any] = {}
     task = canonical("task", task)
     collection = collection_of(task)
     known = roofcube.datasets.load_platforms(collection=collection)["platform"].unique(maintain_order=True).to_list()
     hardware = [roofcube.read_platforms(path) for path in platforms]
-    mine = {label for table in hardware for label in table["platform"].to_list()}
     measured = rows["platform"].unique(maintain_order=True).to_list()
-    beside = [label for label in collections_of("platform", measured, first=collection) if label not in {*known, *mine}]
-    if hardware or beside:
-        options["platforms"] = [*known, *beside, *hardware]
+    named = [*known, *collections_of("platform", measured, first=collection)]
+    usual_platforms, replaced = parted(named, hardware, "platform")
+    if hardware or usual_platforms != known:
+        options["platforms"] = [*usual_platforms, *hardware]
     own = own_networks(networks, **said, task=task)
     if own:
         table = roofcube.datasets.load_topologies(collection=collection)
         embedded = table.filter(table["task"] == task)["topology"].unique(maintain_order=True).to_list()
-        options["topologies"] = [*embedded, *own]
+        usual_networks, in_place = parted(embedded, own, "topology")
+        options["topologies"] = [*usual_networks, *own]
+        replaced += in_place
     inputs = roofcube.inputs(task, **options)
     usual = inputs["batch"].values.tolist()
     batches = rows["batch"].unique().to_list()
     if not set(batches) <= set(usual):
         inputs = roofcube.inputs(task, **options, batch=sorted({*usual, *batches}))
-    return roofcube.predict(inputs, assumptions=named_assumptions(assumptions, inputs))
+    return roofcube.predict(inputs, assumptions=named_assumptions(assumptions, inputs)), replaced

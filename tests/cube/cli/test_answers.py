@@ -214,6 +214,28 @@ def test_join_writes_the_cube_and_counts_what_found_no_cell(run, tmp_path):
     assert "`mine.nc`: a cube has its own platforms and networks" in refused.output
 
 
+def test_own_platforms_and_networks_of_join_take_the_place_of_embedded_ones(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        '[[platform]]\nplatform = "NCS2"\ndevice_class = "NPU"\nprecision = "FP16"\n'
+        "peak_compute_op_per_s = 2e12\nmemory_bandwidth_b_per_s = 1e10\n"
+    )
+    (tmp_path / "net.csv").write_text("topology,mmacs,params\nMLP,42,1.1e6\n")
+    rows = "topology,platform,precision,batch,throughput_compute_per_s\nMLP,NCS2,FP16,1,900\n"
+    (tmp_path / "rows.csv").write_text(rows)
+    words = ["join", "mnist", "rows.csv", "-o", "mine.nc", "--platforms", "mine.toml", "--networks", "net.csv"]
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert "yours, in place of the embedded: NCS2, MLP\n" in result.output
+    assert json.loads(run(*words, "--json").output)["replaced"] == ["NCS2", "MLP"]
+    cube = rc.load("mine.nc").sel(platform="NCS2", topology="MLP", precision="FP16")
+    assert float(cube.peak_compute.max()) == 2e12
+    assert float(cube.ops.max()) == 84e6
+    assert int(cube.n_rows.sum()) == 1
+    (tmp_path / "rows.csv").write_text(rows.replace("NCS2", "RTX4090"))
+    (tmp_path / "mine.toml").write_text((tmp_path / "mine.toml").read_text().replace("NCS2", "RTX4090"))
+    assert "embedded: RTX4090, MLP\n" in run(*words).output  # of another collection
+
+
 @pytest.mark.filterwarnings("default:the only row")
 def test_join_of_rows_without_a_cell_says_so_in_words(run, tmp_path):
     (tmp_path / "rows.csv").write_text("platform,topology,precision,batch,latency_compute_s\nFOO,CNV,INT8,1,0.1\n")
