@@ -29,7 +29,7 @@ from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import locate, named_as_dims, own_dims, own_labels
 from roofcube.measured.named import inputs_beside
-from roofcube.measured.rows import measurement_rows
+from roofcube.measured.rows import measurement_rows, set_aside
 from roofcube.model.made import without_results
 from roofcube.notebook import html_table
 from roofcube.vocabulary import BOUNDS
@@ -114,8 +114,9 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     """
     _check_inputs(inputs)
     inputs = None if inputs is None else without_results(inputs)
-    numbered = measurement_rows(measurements).drop("row", strict=False).with_row_index("row")
-    table = _rows_of_inputs(numbered, inputs)
+    given = measurement_rows(measurements)
+    given = given if inputs is None else named_as_dims(inputs, given)
+    table = set_aside(given, "row").with_row_index("row").filter(_is_of_inputs(given, inputs))
     table = table.with_columns(canonical_keys(table, _labels_of(inputs), what="measurements"))
     known = inputs_beside(table, {}) if inputs is None else inputs
     # of the rows as given: a mean of runs of which one has a throughput and one a latency would seem to give both
@@ -141,14 +142,11 @@ def _labels_of(inputs: xr.Dataset | None) -> dict[str, list[str]]:
     return {name: np.atleast_1d(inputs[name].to_numpy()).tolist() for name in LABELS if name in inputs.coords}
 
 
-def _rows_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
-    """Keep the rows at the label to which inputs were cut along dims of their own that the rows tell apart."""
-    if inputs is None:
-        return table
-    table = named_as_dims(inputs, table)
-    own = own_dims(inputs, table)
-    if not own:
-        return table
+def _is_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.Series:
+    """Tell rows at the label to which inputs were cut along dims of their own that the rows tell apart."""
+    own = () if inputs is None else own_dims(inputs, table)
+    if inputs is None or not own:
+        return pl.repeat(value=True, n=table.height, eager=True)
     several = [dim for dim in own if inputs[dim].ndim]
     if several:
         msg = (
@@ -162,7 +160,7 @@ def _rows_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFr
         out = int((~here).sum())
         msg = f"{out} of {_rows(table.height)} {'is' if out == 1 else 'are'} left out: `inputs` are those of {told}"
         warnings.warn(msg, UserWarning, stacklevel=3)
-    return table.filter(pl.Series(here))
+    return pl.Series(here)
 
 
 def _told(labels: dict[str, Any]) -> str:
@@ -352,9 +350,13 @@ class Calibration(Fitted):
 
     @property
     def unused(self) -> pl.DataFrame:
-        """The rows that were not fitted to, by rule, as given, plus `reason`; `rows` names mistakes too."""
+        """The rows that were not fitted to, by rule, as given, plus `row` and `reason`; `rows` names mistakes too.
+
+        Own columns of these names become `row_given` and `reason_given`.
+        """
         left = np.flatnonzero(~self.data.usable)
-        return self.data.table[left].with_columns(reason=pl.Series(self.data.reason[left].tolist(), dtype=pl.String))
+        reason = pl.Series(self.data.reason[left].tolist(), dtype=pl.String)
+        return set_aside(self.data.table[left], "reason").with_columns(reason=reason)
 
     @property
     def parameters(self) -> pl.DataFrame:

@@ -69,7 +69,9 @@ def without_wrong_watts(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.Da
     watts = pl.col(FULL).cast(pl.Float64).fill_nan(None)
     usual = watts.filter(watts > 0).median().over("platform")
     several = (watts > 0).sum().over("platform") >= SISTERS
-    beside = table.join(_listed_watts(inputs), on="platform", how="left", maintain_order="left")
+    # without columns of the user's own, which may have any name
+    known = table.select("platform", FULL)
+    beside = known.join(_listed_watts(inputs), on="platform", how="left", maintain_order="left")
     low = pl.coalesce("least", pl.when(several).then(usual))
     high = pl.coalesce("most", pl.when(several).then(usual))
     off = (watts > POWER_FACTOR * high) | (watts < low / POWER_FACTOR)

@@ -26,7 +26,7 @@ from roofcube.labels import (
 from roofcube.measured.accuracy import with_measured_accuracy, without_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
-from roofcube.measured.rows import WATTS, measurement_rows, other_columns, without_figure
+from roofcube.measured.rows import WATTS, measurement_rows, other_columns, set_aside, without_figure
 from roofcube.model.hardware import check_units
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
@@ -417,7 +417,7 @@ def unmatched(cube: xr.Dataset, measurements: Any) -> pl.DataFrame:
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)
     where = _located(cube, table)
-    table = table.rename({"reason": "reason_given"}, strict=False)
+    table = set_aside(table, "reason")
     return table.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
 
 

@@ -22,7 +22,7 @@ from roofcube.model.assumptions import BOUND
 from roofcube.model.made import RESULTS, without_results
 from roofcube.model.own_networks import with_experts_read
 from roofcube.model.predict import predict
-from roofcube.vocabulary import CONFIGURATION, HARDWARE_FACTS, NETWORK_FACTS, QUALITY
+from roofcube.vocabulary import CONFIGURATION, HARDWARE_FACTS, NETWORK_FACTS, PHASE_DIMS, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "quality_bits"]
 ROWS_TOGETHER = 400  # judged at once: of 7,388 rows of deep networks all at once take 150 MB
+OWN = "own dim "  # before the names of dims of the user's own: no column of the gate is one of them
 BATCH_OF_INPUTS = "batch of the inputs"
+NO_BATCH = 0  # apart from every batch: what depends on it is not known of a row that does not say it
 # made of the batch, and for one input by itself
 EXPERTS_READ = ("params_read", "layer_params_read", "params_read_alone", "layer_params_read_alone")
 LEAST = ("infeasible", "memory_required")  # of these the least allows most
@@ -80,7 +82,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     space = _space(inputs, rows)
     check_labelled(space, rows)
     rows = spelt_as_in(space, named_as_dims(space, rows))
-    own = own_dims(space, rows)
+    space, rows, own = _own_dims_apart(space, rows)
     *labels, batch = (*KEY_COLUMNS[:-1], *own, KEY_COLUMNS[-1])
     table = _with_references(_with_all_columns(rows, own), space, (*CONFIGURATION, *own))
     table = table.with_columns(_batch_kind((*labels, batch)))
@@ -93,6 +95,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
         if parts
         else pl.DataFrame(schema=FINDING_COLUMNS)
     )
+    findings = findings.with_columns(pl.col("column", "finding").str.strip_prefix(OWN))
     order = {name: place for place, name in enumerate(QUALITY)}
     return findings.sort("table", "row", pl.col("rule").replace_strict(order, default=len(order)), maintain_order=True)
 
@@ -123,6 +126,13 @@ def _space(inputs: xr.Dataset | None, rows: pl.DataFrame) -> xr.Dataset:
     return space.drop_vars(of_batch - facts).rename(batch=BATCH_OF_INPUTS)
 
 
+def _own_dims_apart(space: xr.Dataset, rows: pl.DataFrame) -> tuple[xr.Dataset, pl.DataFrame, list[str]]:
+    """Name dims of the user's own that the rows tell apart from all else, but for those that the model knows."""
+    own = own_dims(space, rows)
+    names = {dim: OWN + dim for dim in own if dim not in PHASE_DIMS}
+    return space.rename(names), rows.rename(names), [names.get(dim, dim) for dim in own]
+
+
 def _with_all_columns(measurements: pl.DataFrame, own: Sequence[str]) -> pl.DataFrame:
     """Add the columns that a table may leave out; of other columns than dims keep whether they tell rows apart."""
     kinds = {**datasets.load_measurements().schema}
@@ -138,7 +148,7 @@ def _with_references(table: pl.DataFrame, space: xr.Dataset, dims: Sequence[str]
     """Add to each row what its platform and network allow; null where a label is unknown."""
     where = locate(space, table, dims=dims)
     # many rows share a configuration, which is predicted once
-    labels = np.stack([*where.indices.values(), table["batch"].fill_null(1).to_numpy()])[:, where.mask]
+    labels = np.stack([*where.indices.values(), table["batch"].fill_null(NO_BATCH).to_numpy()])[:, where.mask]
     _, first, number = np.unique(labels, axis=1, return_index=True, return_inverse=True)
     judged = table[np.flatnonzero(where.mask)[first].tolist()]
     blocks = [_references(space, judged[start : start + ROWS_TOGETHER], dims) for start in _starts(judged.height)]

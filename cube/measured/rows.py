@@ -28,6 +28,7 @@ __all__ = [
     "averaged_repeats",
     "measurement_rows",
     "other_columns",
+    "set_aside",
     "trace_rows",
     "without_figure",
 ]
@@ -131,6 +132,14 @@ def other_columns(table: pl.DataFrame) -> list[str]:
     """Name the columns that the schema of measurements does not know."""
     known = hints_of(schema.Measurement)
     return [name for name in table.columns if name not in known]
+
+
+def set_aside(table: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Keep a column of the user's own, as `_given`, where a result has one of that name."""
+    free = f"{name}_given"
+    while free in table.columns:
+        free += "_given"
+    return table.rename({name: free}, strict=False)
 
 
 def without_figure(table: pl.DataFrame) -> pl.Series:

@@ -312,7 +312,7 @@ def _as_printed(value: pl.Expr, other: pl.Expr) -> pl.Expr:
 def _batch_rules(table: pl.DataFrame, keys: Sequence[str]) -> list[Rule]:
     """Find throughput that falls when the batch grows."""
     # of repeats none is the other's smaller batch; windows do not nest, so that this is computed at once
-    fastest = table.group_by(keys).agg(fastest=SPEED.max()).sort("batch")
+    fastest = table.drop_nulls("batch").group_by(keys).agg(fastest=SPEED.max()).sort("batch")
     before = pl.col("fastest").fill_null(0.0).cum_max().shift(1, fill_value=0.0).over(keys[:-1])
     batches = fastest.with_columns(before=before)
     smaller = pl.lit(table.join(batches, on=keys, how="left", nulls_equal=True, maintain_order="left")["before"])

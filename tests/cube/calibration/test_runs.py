@@ -157,3 +157,27 @@ def test_runs_are_averaged_whatever_their_order():
     table = table.with_row_index("row")
     averaged, wrong = averaged_runs(table)
     assert (averaged.height, wrong) == (8, [])
+
+
+@pytest.mark.parametrize("value", [0.01, "n/a yet"])
+def test_columns_of_ones_own_may_have_any_name(inputs, value):
+    own = dict.fromkeys(("least", "most", "row", "reason"), value)
+    given = rows(power_full_w=4.0)
+    plain, fitted = (
+        rc.calibrate([*each, each[0] | {"batch": None}], inputs=inputs)
+        for each in (given, [row | own for row in given])
+    )
+    wanted = [row | {"power_full_w": None} for row in given]
+    assert fitted.predict(wanted, level=None).equals(plain.predict(wanted, level=None))
+    left = fitted.unused
+    assert left.select("row", "reason").equals(plain.unused.select("row", "reason"))
+    assert left.select("least", "most", "row_given", "reason_given").row(0) == (value,) * 4
+    again = rc.calibrate(pl.concat([left, pl.DataFrame(given)], how="diagonal_relaxed"), inputs=inputs).unused
+    assert again["row_given_given"].to_list() == [8]
+
+
+def test_a_dim_of_ones_own_may_be_called_row(inputs):
+    cut = inputs.assign_coords(row="a")
+    given = [row | {"row": label} for label in "ab" for row in rows()]
+    with pytest.warns(UserWarning, match="8 of 16 rows are left out: `inputs` are those of row 'a'"):
+        assert rc.calibrate(given, inputs=cut).trust["rows"].item() == 8

@@ -449,6 +449,8 @@ def test_other_columns_come_along():
     lost = rc.unmatched(cube.sel(platform=["EdgeTPU"]), rows)
     assert lost.columns[-5:] == ["clock", "power", "a/b", "reason_given", "reason"]
     assert lost["reason_given"].to_list() == ["y"] * 5
+    again = rc.unmatched(cube.sel(platform=["EdgeTPU"]), lost)
+    assert again.columns[-3:] == ["reason_given", "reason_given_given", "reason"]
 
 
 def test_an_empty_text_is_nothing_beside_others(tmp_path):

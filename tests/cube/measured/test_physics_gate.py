@@ -602,3 +602,33 @@ def test_inputs_that_depend_on_the_batch_are_read_at_that_of_the_row(name):
         assert limits[:2] == [of(rule, one)["limit"].item() for one in alone]
         assert limits[2] == max(limits[:2])  # of a batch that the inputs lack, what allows most
     assert int(rc.join(rc.predict(inputs), rows[:2])["n_rows"].sum()) == 2
+
+
+def test_a_row_without_a_batch_is_no_smaller_batch_and_is_of_no_batch_s_bound():
+    rows = own_rows()[[0, 1]].with_columns(throughput_compute_per_s=pl.Series([1e3, 2e3]), latency_compute_s=None)
+    fast = rows[:1].with_columns(throughput_compute_per_s=pl.lit(1e12))
+    unsaid = fast.with_columns(batch=pl.lit(None, rows.schema["batch"]))
+    alone = rc.check(pl.concat([rows, fast]), inputs=own_space())
+    for several in ([unsaid, rows, fast], [rows, fast, unsaid]):
+        found = rc.check(pl.concat(several), inputs=own_space())
+        place = 0 if several[0] is unsaid else 3
+        others = found.filter(pl.col("row") != place).with_columns(pl.col("row") - (place == 0))
+        assert others.equals(alone)
+        assert set(found.filter(pl.col("row") == place)["rule"]) == {"above_compute_peak", "above_roofline"}
+
+
+@pytest.mark.parametrize(
+    "name", ["row", "source_row", "task", "batch_kind", "identical", "unknown", "listed_power", "limit"]
+)
+def test_dims_of_ones_own_may_have_any_name(name):
+    board = rc.hypothetical(name="Kite", peak_compute="1 TOP/s", memory_bandwidth="8 GB/s", power="5 W")
+    base = rc.inputs("mnist", platforms=board, precision="INT8", batch=[1])
+    labelled = xr.DataArray([1.0, 0.5], {name: ["a", "b"]})
+    inputs = base.assign(peak_compute=(base["peak_compute"] * labelled).assign_attrs(base["peak_compute"].attrs))
+    row = {"topology": "MLP", "platform": "Kite", "precision": "INT8", "pruning_percent": 100.0, "batch": 1}
+    rows = [row | {"throughput_compute_per_s": 100.0, name: label} for label in "abc"]
+    found = rc.check(rows, inputs=inputs)
+    assert found.select("row", "rule", "column", "finding").rows() == [
+        (2, "unknown_label", name, f"{name} 'c' is not known")
+    ]
+    assert int(rc.join(rc.predict(inputs), rows)["n_rows"].sum()) == 2
