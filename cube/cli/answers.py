@@ -172,16 +172,17 @@ def join_command(
     """  # noqa: D301  click takes the backspace itself
     import roofcube
 
-    measurements = numbered_rows(rows, **reading).table
+    numbered = numbered_rows(rows, **reading)
+    measurements = numbered.table
     said = {"context": context, "phase": phase, "sizes": sizes}
     cube, replaced = predicted_cube(task, platforms, networks, rows=measurements, assumptions=assumptions, **said)
-    joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
+    joined, left = roofcube.join(cube, numbered.said), roofcube.unmatched(cube, measurements)
     written = roofcube.save(joined, output)
     if unmatched is not None:
         write_csv(left, unmatched)
     reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
     found = measurements.height - left.height
-    findings = roofcube.check(measurements, inputs=cube)
+    findings = roofcube.check(numbered.said, inputs=cube)
     judged = {
         grade: findings.filter(findings["grade"] == grade)["row"].n_unique() for grade in ("impossible", "doubtful")
     }

@@ -70,7 +70,7 @@ def check_file(
     numbered = numbered_rows(rows, **reading)
     nets = own_networks(networks, context=context, phase=phase, sizes=sizes)
     space, replaced = _space_of(platforms, nets, numbered.table)
-    findings = check(numbered.table, inputs=space)
+    findings = check(numbered.said, inputs=space)
     places = pl.Series("row", numbered.rows, dtype=pl.Int64)
     findings = findings.with_columns(row=places.gather(findings["row"]))
     return Checked(numbered.table.height, findings, _not_judged(numbered.kept, numbered.table, space), replaced)

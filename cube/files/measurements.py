@@ -42,10 +42,14 @@ UNITS_OF_ROWS = re.compile(r"(^|[^a-z])units?($|[^a-z])", re.IGNORECASE)
 
 
 class NumberedRows:
-    """Measurements with the row of the file behind each, and the columns that were kept as they are."""
+    """Measurements with the row of the file behind each, and the columns that were kept as they are.
 
-    def __init__(self, table: pl.DataFrame, rows: Sequence[int]) -> None:
+    `said` are they without the task where that was filled in: no row said it, and none is judged by it.
+    """
+
+    def __init__(self, table: pl.DataFrame, rows: Sequence[int], *, says_task: bool) -> None:
         self.table = table
+        self.said = table if says_task else table.drop("task")
         self.rows = list(rows)
         self.kept = [name for name in table.columns if name not in columns_of(schema.Measurement)]
 
@@ -159,13 +163,15 @@ def read_numbered(
     for name in others:
         column, is_text = sheet.frame[name], sheet.separator and name not in given.constants
         table = table.with_columns(inferred(column, written, labels=True) if is_text else column)
-    if "task" not in sheet.frame.columns:
+    says_task = "task" in sheet.frame.columns
+    if not says_task:
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:
         table = table.with_columns(_named_platforms(table))
         if "batch_kind" not in sheet.frame.columns:
             table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
-    return NumberedRows(_with_rows_named(table, sheet, Path(source).name if is_file else ""), sheet.rows)
+    table = _with_rows_named(table, sheet, Path(source).name if is_file else "")
+    return NumberedRows(table, sheet.rows, says_task=says_task)
 
 
 def slips(table: pl.DataFrame) -> list[Fault]:

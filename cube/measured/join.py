@@ -144,7 +144,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     (3, 620.0, 2.0)
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
-    table = named_as_dims(cube, measurement_rows(measurements))
+    table = named_as_dims(cube, measurement_rows(measurements, as_said=True))
     check_fits("join", table.height * ROW)
     check_labelled(cube, table)
     check_units(cube)

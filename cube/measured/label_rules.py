@@ -91,8 +91,9 @@ def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     """Find rows whose task is not the one that their network is known for; labels are joined without the task."""
     tasks = dict(datasets.load_topologies().select("topology", "task").iter_rows())
     if "task" in space.coords and space["task"].dims == ("topology",):
-        own = zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True)
-        tasks |= {topology: task for topology, task in own if task != UNSAID}
+        # an own network that says no task is known for none, whatever is embedded by its name
+        tasks |= dict(zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True))
+    tasks = {topology: task for topology, task in tasks.items() if task != UNSAID}
     said = table.filter(pl.col("task") != UNSAID)
     known_for = pl.col("topology").replace_strict(tasks, default=None, return_dtype=pl.String)
     rows = said.with_columns(known_for=known_for).filter(pl.col("task") != pl.col("known_for"))

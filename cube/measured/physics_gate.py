@@ -78,7 +78,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     >>> "impossible_sample" in samples["rule"].to_list()
     True
     """
-    rows = measurement_rows(measurements)
+    rows = measurement_rows(measurements, as_said=True)
     space = _space(inputs, rows)
     check_labelled(space, rows)
     rows = spelt_as_in(space, named_as_dims(space, rows))

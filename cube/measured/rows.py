@@ -40,8 +40,10 @@ CLOSED = ("batch_kind",)  # columns whose other texts would mean nothing; those 
 SPEEDS = (THROUGHPUT, LATENCY, SYSTEM_THROUGHPUT, SYSTEM_LATENCY)
 
 
-def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.DataFrame:
+def measurement_rows(measurements: Any, *, what: str = "measurements", as_said: bool = False) -> pl.DataFrame:
     """Return a table of measurements whose known columns have their types; a file is read with `read_measurements`.
+
+    `as_said` leaves out the task that is filled in where the file says none, as a table in memory is without.
 
     Raises
     ------
@@ -49,10 +51,11 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
         If it is no table, the head of a column is a slip of a known one or has another unit, or a value is not of the
         type of its column or not in its range, naming row (from 0) and column.
     """
-    from roofcube.files.measurements import read_measurements, slips
+    from roofcube.files.measurements import read_numbered, slips
 
     if isinstance(measurements, str | Path):
-        return read_measurements(measurements)
+        numbered = read_numbered(measurements)
+        return numbered.said if as_said else numbered.table
     table = as_table(measurements, what=what)
     types = datasets.load_measurements().schema
     hints = hints_of(schema.Measurement)

@@ -93,6 +93,16 @@ def test_own_hardware_takes_the_place_of_embedded_of_that_name(run, tmp_path):
     assert "yours, in place of the embedded: TX2" in result.output
 
 
+def test_a_task_that_no_row_says_is_not_judged(run, tmp_path):
+    for name in ("nets.csv", "rows.csv"):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace("net,", "MLP,"))  # also the name of an embedded one, of mnist
+    assert "2 rows, 0 findings" in run("rows.csv", *OWN).output
+    words = ["join", "kws", "rows.csv", "--platforms", "mine.toml", "--networks", "nets.csv", "-o", "mine.nc"]
+    joined = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert (joined.exit_code, "physics gate" in joined.output) == (0, False), joined.output
+
+
 def test_wrong_options_and_files_are_one_message(run, tmp_path):
     result = run("rows.csv", "--column", "model")
     assert (result.exit_code, "Traceback" in result.output) == (2, False)

@@ -446,6 +446,22 @@ def test_rows_that_say_no_task_are_of_no_other_one():
     assert of("unknown_label", rc.check(said, inputs=own_space()))["row"].to_list() == [7]
 
 
+def test_a_task_that_no_row_says_is_not_judged_of_a_file_either(tmp_path):
+    board = rc.hypothetical(name="Kite", peak_compute="1 TOP/s", memory_bandwidth="8 GB/s")
+    table = {"topology": ["MLP"], "gmacs": [0.5], "params": [2e6]}  # also the name of an embedded one
+    row = {"topology": ["MLP"], "platform": ["Kite"], "precision": ["INT8"], "batch": [1], "latency_compute_s": [0.1]}
+    pl.DataFrame(row).write_csv(tmp_path / "rows.csv")
+    inputs = rc.inputs("kws", platforms=board, topologies=rc.read_network(table, task="kws"), batch=[1])
+    for given in (row, tmp_path / "rows.csv"):
+        assert rc.check(given, inputs=inputs).height == 0
+        assert rc.join(rc.predict(inputs), given)["quality"].item() == 0
+    said = {**row, "task": ["mnist"]}
+    assert of("unknown_label", rc.check(said, inputs=inputs)).height == 1
+    assert of("unknown_label", rc.check(said)).height == 1  # the platform alone
+    untold = rc.inputs(platforms=board, topologies=rc.read_network(table), batch=[1])
+    assert rc.check({**row, "task": ["kws"]}, inputs=untold).height == 0
+
+
 def test_threads_given_by_latency_alone_must_gain_too():
     threads = pl.DataFrame(
         {"batch": [1, 2], "latency_compute_s": [0.004399, 0.008761]}  # 227 and 228 inputs a second, on two cores
