@@ -118,8 +118,8 @@ def facts(subject: Subject) -> list[Fact]:
         found.append(_fact(_count_configurations(cube["n_rows"] > 0), "configuration", "measured"))
     if subject.has("predicted_throughput"):
         found.append(_fact(_count_configurations(cube["predicted_throughput"].notnull()), "configuration", "predicted"))
-    if "n_rows" in cube and subject.has("predicted_throughput"):
-        both = (cube["n_rows"] > 0) & cube["predicted_throughput"].notnull()
+    if "measured_throughput" in cube and subject.has("predicted_throughput"):
+        both = cube["measured_throughput"].notnull() & cube["predicted_throughput"].notnull()
         found.append(Fact(with_thousands(_count_configurations(both)), "predicted and measured"))
     if "n_rows" in cube and is_judged(cube):
         found.append(_fact(int(((cube["quality"] != 0) & (cube["n_rows"] > 0)).sum()), "cell", "with a finding"))
@@ -148,7 +148,11 @@ def _platforms_of(mask: xr.DataArray) -> int:
 
 def _count_configurations(mask: xr.DataArray) -> int:
     """Count cells, the batches of one configuration as one."""
-    return int((mask.any("batch") if "batch" in mask.dims else mask).sum())
+    return int(_of_any_batch(mask).sum())
+
+
+def _of_any_batch(mask: xr.DataArray) -> xr.DataArray:
+    return mask.any("batch") if "batch" in mask.dims else mask
 
 
 # theoretical analysis -------------------------------------------------------------------------------------------------
@@ -385,13 +389,13 @@ def overlapped(subject: Subject) -> Section:
             heading,
             "This cube lacks measured throughput, predicted throughput or accuracy; the two fronts need all three.",
         )
-    configurations = (cube["n_rows"] > 0).any("batch") if "batch" in cube["n_rows"].dims else cube["n_rows"] > 0
-    predicted = (cube["predicted_throughput"] * cube["top1"]).notnull()
-    predicted = predicted.any("batch") if "batch" in predicted.dims else predicted
-    matched = int((configurations & predicted).sum())
-    only_predicted = int((predicted & ~configurations).sum())
-    only_measured = int((configurations & ~predicted).sum())
     accuracy = accuracy_of(cube)
+    # what the figure draws: watts alone are no mark
+    measured = _of_any_batch((cube["measured_throughput"] * cube[accuracy]).notnull())
+    predicted = _of_any_batch((cube["predicted_throughput"] * cube["top1"]).notnull())
+    matched = int((measured & predicted).sum())
+    only_predicted = int((predicted & ~measured).sum())
+    only_measured = int((measured & ~predicted).sum())
     measured_front = (
         pareto(cube, {"measured_throughput": "max", accuracy: "max"}, ties="all") if subject.has(accuracy) else None
     )

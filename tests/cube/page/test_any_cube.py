@@ -170,6 +170,24 @@ def test_the_front_of_labels_that_are_numbers_and_of_one_point_is_told():
     )
 
 
+def test_what_has_watts_or_a_time_alone_is_none_that_has_both():
+    board = rc.hypothetical(name="Kite", peak_compute="1.2 TOP/s", memory_bandwidth="8.5 GB/s")
+    table = {"topology": ["Wide", "Slim", "Mid"], "mmacs": [42.0, 9.5, 20.0], "params": [1e6, 3e5, 5e5]}
+    nets = rc.read_network(table | {"top1": [95.0, 92.0, 93.0]}, task="kws")
+    row = {"platform": "Kite", "precision": "INT8", "batch": 1}
+    figures = [
+        {"topology": "Wide", "throughput_compute_per_s": 3000.0},
+        {"topology": "Slim", "power_full_w": 2.5},
+        {"topology": "Mid", "latency_compute_s": 1e-3},
+    ]
+    cube = rc.join(rc.predict(rc.inputs("kws", platforms=board, topologies=nets)), [row | one for one in figures])
+    subject = subject_of(cube, None)
+    told = "1 configuration has both; 2 were only predicted and 0 only measured."
+    assert told in " ".join(sections.overlapped(subject).see)
+    counts = {fact.label: fact.value for fact in sections.facts(subject)}
+    assert (counts["configurations measured"], counts["predicted and measured"]) == ("3", "1")
+
+
 def test_boxes_are_told_of_what_was_measured(monkeypatch):
     draw_by(monkeypatch, "boxes", lambda cube: figure())
     captions = [one.description for one in sections.experimental(subject_of(hand_made(), None)).drawings]
