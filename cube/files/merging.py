@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
+from roofcube.datasets.schema import Platform
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
 from roofcube.files.differences import diff
@@ -58,11 +59,11 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
 
     Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count, or ''; whole numbers and truths
     of your own become floating-point numbers there, with NaN. Networks of fewer layers end in layers that need nothing,
-    as in `inputs`. What has no dim along which the labels of the cubes differ (the `power` or a price of one platform
-    in each) gets it, unless it is the same in all; where a cube does not tell it, it is not known of its labels. A cell
-    that several cubes know must agree; if measurements do not, each cube's stand side by side along the new dim `lab`,
-    whose labels are the titles of the cubes, or their numbers where titles are missing or equal. Beside a cube that has
-    `lab` already, the others are labs of their own.
+    as in `inputs`, and a hypothetical platform alone is in the default mode. What has no dim along which the labels of
+    the cubes differ (the `power` or a price of one platform in each) gets it, unless it is the same in all; where a
+    cube does not tell it, it is not known of its labels. A cell that several cubes know must agree; if measurements do
+    not, each cube's stand side by side along the new dim `lab`, whose labels are the titles of the cubes, or their
+    numbers where titles are missing or equal. Beside a cube that has `lab` already, the others are labs of their own.
 
     Parameters
     ----------
@@ -89,6 +90,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     _check_scalars(cubes)
     _check_assumptions(cubes)
     cubes = _with_labs(cubes)
+    cubes = tuple(_with_mode(cube, cubes) for cube in cubes)
     cubes = tuple(_equally_deep([_with_dims(cube, cubes) for cube in cubes]))
     indexes = _united(cubes)
     _warn_of_spellings(cubes, indexes)
@@ -243,6 +245,16 @@ def _holds(cube: xr.Dataset, measured: xr.Dataset) -> bool:
         return False
     pairs = [(there[name], one) for name, one in measured.data_vars.items()]
     return all(one.drop_attrs().broadcast_equals(lab.reset_coords(LAB, drop=True).drop_attrs()) for lab, one in pairs)
+
+
+def _with_mode(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Give hypothetical platforms, which alone have no mode, the one that `inputs` gives them beside others."""
+    told = [other["mode_offered"] for other in cubes if "mode" in other.sizes and "mode_offered" in other]
+    alone = {"platform", "peak_compute"} <= set(cube.variables) and not {"mode", "mode_offered"} & set(cube.variables)
+    if not told or not alone:
+        return cube
+    has = np.ones(cube["platform"].shape, dtype=told[0].dtype)
+    return cube.assign(mode_offered=(cube["platform"].dims, has, told[0].attrs)).assign_coords(mode=Platform.mode)
 
 
 def _with_dims(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:

@@ -408,3 +408,28 @@ def test_arrays_of_pandas_are_merged_as_numbers_truths_and_text(values, kind):
         assert merged["p"].values.tolist() == ["a", "b"]
         assert merged["x"].notnull().values.tolist() == known.tolist()
         assert merged["x"].values[known].tolist() == list(values[known])
+
+
+@pytest.mark.parametrize("other", ["TX2", "Lark"])
+def test_a_hypothetical_platform_alone_is_in_the_mode_that_it_has_beside_others(other):
+    kite, lark = (
+        rc.hypothetical(name=name, peak_compute="1 TOP/s", memory_bandwidth="8 GB/s") for name in ("Kite", "Lark")
+    )
+    kind = {"precision": ["INT8", "FP16"], "batch": [1, 2]}
+    several = [kite, lark] if other == "Lark" else [kite, other]
+    alone, both = (rc.predict(rc.inputs("mnist", platforms=each, **kind)) for each in (kite, several))
+    beside = both.sel(platform=[other]) if other == "TX2" else both
+    for cubes in ((alone, beside), (beside, alone), (alone.isel(platform=0), beside)):
+        merged = rc.merge(*cubes)
+        for name in ("peak_compute", "mode_offered", "predicted_throughput", "predicted_latency"):
+            wanted = both[name].transpose(*merged[name].dims).reindex_like(merged[name])
+            assert merged[name].variable.equals(wanted.variable), name
+    row = {
+        "pruning_percent": 100.0,
+        "topology": "MLP",
+        "platform": "Kite",
+        "precision": "INT8",
+        "mode": "default",
+        "batch": 1,
+    }
+    assert int(rc.join(rc.merge(alone, beside), [row | {"throughput_compute_per_s": 100.0}])["n_rows"].sum()) == 1
