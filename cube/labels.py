@@ -399,7 +399,7 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         else:
             places = {value: _place_of_moment(dim, value, moments) for value in dict.fromkeys(values)}
         spelt = _spellings_of_numbers(own, places) if kinds == {str} and moments is None else {}
-        places |= {value: _place_of_number(value, own) for value in spelt}
+        places |= {value: _place_of_number(value, own) if len(texts) == 1 else -1 for value, texts in spelt.items()}
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
             several = " or ".join(map(repr, spelt.get(values[row], ())))
@@ -443,15 +443,12 @@ def _spellings_of_numbers(labels: Iterable[str], values: Iterable[Any]) -> dict[
 
 
 def _place_of_number(number: float, labels: Mapping[str, int]) -> int:
-    """Return the place of the label that a number writes, 1.1 that of `1.1` and not of `1.10`; -1 where it may be two.
+    """Return the place of the label that a number writes, 1.1 that of `1.1` and not of `1.10`; -1 where there is none.
 
-    A float that is whole may have been either: a file's 2 and 2.5 are 2.0 and 2.5.
+    A float that is whole writes two: of a file's 2 and 2.5 they are 2 and 2.0.
     """
-    if isinstance(number, int) and str(number) in labels:
-        return labels[str(number)]
-    whole = {str(int(number))} if float(number).is_integer() else set()
-    found = [labels[label] for label in {repr(float(number)), *whole} if label in labels]
-    return found[0] if len(found) == 1 else -1
+    written = [repr(float(number)), *([str(int(number))] if float(number).is_integer() else [])]
+    return next((labels[label] for label in written if label in labels), -1)
 
 
 def _located_together(

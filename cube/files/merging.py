@@ -86,7 +86,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     ['TX2', 'NCS2']
     """
     _check_cubes(cubes)
-    cubes = tuple(map(cube_in_numpy, cubes))
+    cubes = _with_given_alike(tuple(map(cube_in_numpy, cubes)))
     _check_scalars(cubes)
     _check_assumptions(cubes)
     cubes = _with_labs(cubes)
@@ -110,6 +110,27 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     _check_merged_fits([(merged[name].dtype.itemsize, cells[name], cells[name]) for name in names])
     variables = {name: at_all_labels(merged[name], frames[name]) for name in names}
     return _assembled(cubes, indexes, variables, differing)
+
+
+def _with_given_alike(cubes: tuple[xr.Dataset, ...]) -> tuple[xr.Dataset, ...]:
+    """Write numbers as given beside measurements as texts where another cube has texts of them: 1.1 beside 1.10."""
+    given = [{name: one for name, one in cube.data_vars.items() if _is_as_given(one)} for cube in cubes]
+    texts = {name for several in given for name, one in several.items() if one.dtype.kind in "UO"}
+    changed = []
+    for cube, several in zip(cubes, given, strict=True):
+        numbers = [name for name in texts & set(several) if several[name].dtype.kind in "if"]
+        changed.append(cube.assign({name: cube[name].copy(data=_as_texts(cube[name].values)) for name in numbers}))
+    return tuple(changed)
+
+
+def _as_texts(numbers: Array) -> Array:
+    # as a file is written from which they are: 1.1, and 2.0 as 2
+    texts = ["" if np.isnan(number) else f"{number:.15g}" for number in numbers.ravel().tolist()]
+    return np.array(texts, dtype=str).reshape(numbers.shape)
+
+
+def _is_as_given(variable: xr.Variable | xr.DataArray) -> bool:
+    return str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN)
 
 
 def _overlaid(
@@ -424,9 +445,7 @@ def _check_merged_fits(sizes: Sequence[tuple[int, int, int]]) -> None:
 
 def _is_measured(name: Any, variable: xr.Variable) -> bool:
     name = str(name)
-    given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN) or (
-        variable.attrs.get("comment") == MEASURED_ACCURACY
-    )
+    given = _is_as_given(variable) or (variable.attrs.get("comment") == MEASURED_ACCURACY)
     return given or name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 

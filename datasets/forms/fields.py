@@ -125,7 +125,8 @@ def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> 
     """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null.
 
     A number that no float holds, such as 12e400, keeps all of the column text: it may be a checksum. Where they may be
-    `labels`, one that is not written as the number is, such as 1.10, or two that are one number, 2 and 2.0, do so too.
+    `labels`, one that is not written as the number is, such as 1.10, or two that are one number, 2 and 2.0, do so too;
+    but several numbers that all have as many decimals, such as 45.50 and 46.25, were printed so.
     """
     if column.dtype != pl.String:
         return column
@@ -143,7 +144,10 @@ def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> 
     # but -0.0, as meters print it, is 0.0
     spelt = values.str.replace(r"^[+-](0*[.,]?0*)$", "${1}")
     as_written = spelt.str.replace(decimal, ".", literal=True).str.contains(f"^(?:{WRITTEN}|{PRINTED})$")
-    is_label = labels and not (as_written.all() and spelt.n_unique() == numbers.n_unique())
+    decimals = spelt.drop_nulls().str.extract(f"^[+-]?[0-9]+[{decimal}]([0-9]+)$").str.len_chars()
+    printed = numbers.drop_nulls().n_unique() > 1 == decimals.n_unique() and decimals.null_count() == 0
+    alike = spelt.n_unique() == numbers.n_unique() and (as_written.all() or printed)
+    is_label = labels and not alike
     return texts if is_label or numbers.is_infinite().any() else numbers
 
 

@@ -433,3 +433,15 @@ def test_a_hypothetical_platform_alone_is_in_the_mode_that_it_has_beside_others(
         "batch": 1,
     }
     assert int(rc.join(rc.merge(alone, beside), [row | {"throughput_compute_per_s": 100.0}])["n_rows"].sum()) == 1
+
+
+def test_numbers_as_given_are_texts_beside_those_of_another_cube(tmp_path):
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 2]))
+    head = "topology,platform,mode,precision,batch,throughput_compute_per_s,firmware\n"
+    for batch, label in ((1, "1.1"), (2, "1.10")):
+        (tmp_path / f"{batch}.csv").write_text(f"{head}MLP,NCS2,default,FP16,{batch},10,{label}\n")
+    first, second = (rc.join(cube, tmp_path / f"{batch}.csv") for batch in (1, 2))
+    for pair in ((first, second), (second, first)):
+        merged = rc.merge(*pair).sel(topology="MLP", pruning=100).squeeze()
+        assert merged.firmware.sel(batch=1).item() == "1.1"
+        assert merged.firmware.sel(batch=2).item() == "1.10"

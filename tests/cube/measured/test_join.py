@@ -703,11 +703,36 @@ def test_labels_that_are_one_number_stay_apart(tmp_path, texts):
     cube = rc.predict(inputs.assign(clock=("driver", [1.0, 2.0])).assign_coords(driver=sorted(texts)))
     joined = rc.join(cube, rows).sel(pruning=100).squeeze()
     assert [joined.measured_throughput.sel(driver=text).item() for text in texts] == [10.0, 11.0]
+    # alone each is itself, or is told that it may be two
     for at, text in enumerate(texts):
         path.write_text(head + f"MLP,NCS2,default,FP16,1,{10 + at},{text}\n")
-        alone = rc.join(cube, path).sel(pruning=100).squeeze()
-        assert alone.measured_throughput.sel(driver=text).item() == 10 + at
-        assert int(alone.n_rows.sum()) == 1
+        alone = rc.read_measurements(path)
+        if alone["driver"].dtype == pl.String:
+            joined = rc.join(cube, alone).sel(pruning=100).squeeze()
+            assert joined.measured_throughput.sel(driver=text).item() == 10 + at
+            assert int(joined.n_rows.sum()) == 1
+            continue
+        value, (one, other) = alone["driver"].item(), sorted(texts)
+        message = f"driver {value!r} may be {one!r} or {other!r}: take labels that are no numbers, 'v{value}'"
+        with pytest.warns(UserWarning, match="the only row has no cell"):
+            rc.join(cube, alone)
+        assert rc.unmatched(cube, alone)["reason"].item() == message
+
+
+@pytest.mark.parametrize(
+    ("texts", "kept"),
+    [
+        (["45.50", "46.25"], pl.Float64),
+        (["45.50"], pl.String),
+        (["1.10", "1.9"], pl.String),
+        (["1.50", "1.50"], pl.String),
+    ],
+)
+def test_numbers_printed_with_as_many_decimals_each_are_numbers(tmp_path, texts, kept):
+    path = tmp_path / "rows.csv"
+    head = "topology,platform,mode,precision,batch,throughput_compute_per_s,clock\n"
+    path.write_text(head + "".join(f"MLP,NCS2,default,FP16,{at + 1},10,{text}\n" for at, text in enumerate(texts)))
+    assert rc.read_measurements(path)["clock"].dtype == kept
 
 
 @pytest.mark.parametrize(
