@@ -267,20 +267,25 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         try:
             answer = self.source.ask(view, stop)
             self._deliver(number, partial(self._arrived, view, answer))
+            self._deliver(number, partial(self._tabled, view, answer), LATE_MS)
             extra = self._extra_of(view, stop)
-            self._deliver(number, partial(self._show_extra, view, extra))
+            self._deliver(number, partial(self._show_extra, view, extra), LATE_MS)
             explanation = explained(self.source, view, stop)
-            self._deliver(number, partial(self._explained, view, explanation))
+            self._deliver(number, partial(self._explained, view, explanation), LATE_MS)
         except Cancelled:
             return
         except Exception as error:
             self.failure = error
             self._deliver(number, partial(_failed, error))
 
-    def _deliver(self, number: int, show: Any) -> None:
+    def _deliver(self, number: int, show: Any, milliseconds: int = 0) -> None:
         for reader in list(self._readers):
             if reader.doc is not None:
-                reader.soon(partial(self._if_latest, number, show, reader))
+                act = partial(self._if_latest, number, show, reader)
+                if milliseconds:
+                    reader.soon(partial(reader.later, act, milliseconds))
+                else:
+                    reader.soon(act)
 
     def _if_latest(self, number: int, show: Any, reader: Reader) -> None:
         if number == self._number:
@@ -291,6 +296,8 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         self.answer, self.explanation = answer, None
         page.status, page.asking = "", False
         self._show(page, view, answer)
+
+    def _tabled(self, view: View, answer: Answer, page: Page) -> None:
         page.table.push(view, answer, self._selected(view, answer))
 
     def _explained(self, view: View, explanation: Any, page: Page) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["SweptSource"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SAMPLE = 2_000
+SAMPLE = 1_000  # points that stand for all: what they take to send and draw is half of what a reader waits for
 MOST_GROUPS = 1_024  # labels along a dim that are counted one by one
 FINEST = 90_000  # cells of a heatmap
 BARS = 24
