@@ -159,8 +159,12 @@ def _trade_off(
         cube = best = tables.require(cube.pareto(senses, ties="all"), pair, figure=name)
     else:
         cube = tables.require(cube, pair, figure=name, measurements=measurements)
-        senses, size = senses_of(cube, wanted), int((cube[x] * cube[y]).notnull().sum())
-        best = _front_over_used_dims(cube, senses)
+        finite = {one: cube[one].where(abs(cube[one]) < np.inf) for one in pair if one in cube.data_vars}
+        known = cube.assign(finite)
+        senses, size = senses_of(cube, wanted), int((known[x] * known[y]).notnull().sum())
+        best = _front_over_used_dims(known, senses)
+        if alone and (lost := int((cube[x] * cube[y]).notnull().sum()) - size):
+            tables.warn_of_infinite(lost, pair)
     table = tables.records(best if alone else cube, pair)
     table = tables.taken(table, np.argsort(table[x], kind="stable")) if alone else tables.ranked(cube, table)
     beaten = _beaten(cube, table, pair) if others and size <= MANY else tables.taken(table, slice(0))
@@ -215,7 +219,8 @@ def _beaten(cube: xr.Dataset, front: tables.Columns, pair: Sequence[str]) -> tab
     """Return the rows of a cube that lie where no point of its front does."""
     table = tables.records(cube, pair)
     at, of_front = (one[pair[0]] + 1j * one[pair[1]] for one in (table, front))
-    return tables.told(cube, tables.taken(table, ~np.isin(at, of_front)))
+    impossible = ~np.asarray(tables.possible(cube, table["quality"], pair))
+    return tables.told(cube, tables.taken(table, ~np.isin(at, of_front) | impossible))
 
 
 def _pale_columns(cube: xr.Dataset, beaten: tables.Columns, pair: tuple[str, str]) -> dict[str, Any]:
@@ -394,10 +399,11 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
             "marks": [f"overlap.{kind}"] * (not crowd),
         }
         parts.append(_staircase(cube, stairs, senses[kind], **looks))
-    _name_platforms({"predicted": circles, "measured": found}, {
-        kind: _at_places_of(cube, {"predicted": predicted, "measured": measured}[kind], stairs, senses[kind])
-        for kind, stairs in fronts.items()
-    }, (x, y))  # fmt: skip
+    rows, possible = {"predicted": predicted, "measured": measured}, {"predicted": True, "measured": found[BELIEVED]}
+    on_fronts = {
+        kind: possible[kind] & _at_places_of(cube, rows[kind], stairs, senses[kind]) for kind, stairs in fronts.items()
+    }
+    _name_platforms({"predicted": circles, "measured": found}, on_fronts, (x, y))
     values = {"x": ("x", tables.rate_unit(cube)), "y": ("y", "%")}
     of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
     of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}

@@ -16,7 +16,7 @@ from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
 from roofcube.plot.drawing.findings import BELIEVED, Finding
 from roofcube.plot.drawing.rows import Rows, swatches
 from roofcube.vocabulary import DIMS, INFEASIBLE, sense_of
-from roofcube.wording import counted, listed, sentence, short, with_unit, with_units_for
+from roofcube.wording import counted, listed, sentence, short, with_units_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,7 +242,8 @@ class _Grid:
             "state": states.astype(object),
             "reason": np.where(untrained, "no accuracy given at this precision", reasons).astype(object),
             **self._labels, BELIEVED: self._titled,
-            "value_text": [self._meanings.get(value) or with_unit(value, self.unit) for value in values],
+            "value_text": [self._meanings.get(value) or text
+                           for value, text in zip(values, tables.value_text(values, self.unit), strict=True)],
         }  # fmt: skip
 
     def _ink(self, value: float) -> str:

@@ -15,7 +15,7 @@ from roofcube.plot.drawing.points import palette_of
 from roofcube.plot.drawing.rows import swatches
 from roofcube.sweep.questions import best, context_of, senses_of
 from roofcube.vocabulary import DIMS
-from roofcube.wording import distinct_texts, listed, percent, with_unit
+from roofcube.wording import distinct_texts, listed, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +153,7 @@ def _names(answer: xr.Dataset, dim: str) -> list[str]:
 
 
 def _range_of(values: tables.Array, words: str, unit: str) -> str:
-    low, high = (with_unit(float(end), unit) for end in (values.min(), values.max()))
+    low, high = tables.value_text(np.array([values.min(), values.max()], dtype="f8"), unit)
     return f"{words[0].upper()}{words[1:]}: {low}" + (f" to {high}" if high != low else "")
 
 

@@ -21,6 +21,7 @@ from roofcube.plot.drawing.rows import (
     row_plane,
     swatches,
 )
+from roofcube.vocabulary import VARIABLES
 from roofcube.wording import sentence, short
 
 if TYPE_CHECKING:
@@ -236,7 +237,8 @@ def _over_batches(cube: xr.Dataset, names: list[str], judged: Sequence[str] = ()
         name: cube[name].where(known).mean(batch, keep_attrs=True) for name in names if set(batch) <= {*cube[name].dims}
     }
     small = xr.Dataset({**cube[names].data_vars, **over}, attrs=cube.attrs)
-    small["low"], small["high"] = array.min(batch, keep_attrs=True), array.max(batch, keep_attrs=True)
+    ends = array.assign_attrs({"units": VARIABLES[main].units} | array.attrs)  # no name says it of low and high
+    small["low"], small["high"] = ends.min(batch, keep_attrs=True), ends.max(batch, keep_attrs=True)
     small["rows"] = known.sum(batch).astype("f8").drop_attrs()
     if is_judged(cube):
         bits = cube["quality"].where(known, 0).astype("i8").compute()

@@ -188,6 +188,8 @@ def _bars_figure(
     cube: xr.Dataset,
     title: str = "",
 ) -> Any:
+    for one in choices.values():  # what is infinite has no end to draw
+        one |= {bar: np.where(np.isinf(one[bar]), np.nan, one[bar]) for bar in BARS}
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
     floor = style.floor_of(*(one[bar] for one in choices.values() for bar in BARS))
     data = fields(table)

@@ -66,9 +66,10 @@ def requirements(cube: xr.Dataset) -> Any:
     cube = tables.require(cube, ("ops", "params"), figure="requirements")
     table = tables.told(cube, tables.records(_true_sizes(cube), ["ops", "params"], known="ops"))
     dims = dict.fromkeys(["topology", "pruning", *map(str, (*cube["ops"].dims, *cube["params"].dims))])
-    kept, few = few_rows(table.get("topology", np.full(len(table["ops"]), "")), -table["ops"])
-    table = tables.taken(table, kept)
     table["label"] = tables.labels_of(cube, table, dims)
+    told = {"ops": table["ops"], "row": table["label"]}
+    kept, few = few_rows(np.full(len(table["ops"]), ""), -table["ops"])
+    table = tables.taken(table, kept)
     table = tables.ranked(cube, table, -table["ops"], dim="topology")
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
@@ -92,8 +93,8 @@ def requirements(cube: xr.Dataset) -> Any:
     weights = Axis(f"weights at {start} (MB)", (0.0, ends[list(sizes).index(start)]))
     finding = replace(GROWTH, most=int((590 - MARGIN - style.LETTER * max(map(len, data["row"]))) / HEAD))
     looks: dict[str, dict[str, Any]] = {
-        "ops": {"x": operations, "title": finding.over(data), "notes": [kept_words, few], "width": 590,
-                "tags": [finding.tag()]},
+        "ops": {"x": operations, "title": finding.over(told), "notes": [kept_words, few], "width": 590,
+                "tags": [finding.tag()] * (not few)},
         "size": {"x": weights, "title": "Size of the weights", "notes": "one precision of those in the tooltip",
                  "width": style.WIDTH - 590, "shown": False, "tags": [tag] if len(sizes) > 1 else []},
     }  # fmt: skip

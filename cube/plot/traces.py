@@ -15,7 +15,7 @@ from roofcube.measured.physics_gate import check
 from roofcube.measured.rows import trace_rows
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
-from roofcube.wording import with_unit
+from roofcube.wording import counted, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,9 +131,11 @@ def _stretch(
         "state": [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules],
         "size": np.array(size[:-1]), "marker": marker[:-1], "colour": colour[:-1],
     }  # fmt: skip
-    good, lost = columns["watts"][~bad], int(bad.sum())
+    good, lost = columns["watts"][~bad & np.isfinite(columns["watts"])], int(bad.sum())
+    missing = int((~np.isfinite(columns["watts"])).sum())
     level = float(good.mean()) if good.size else float("nan")
     mean = f"mean {with_unit(level, 'W')}" if good.size else "no good sample"
+    mean += f", {counted(missing, 'sample')} without watts" if missing else ""
     line = {"x0": [seconds[0]], "y0": [level], "x1": [seconds[1]], "y1": [level]}
     line |= {column: columns[column][:1] or [""] for column in ("platform", "topology")}
     tooltip = {"power": ("watts", "W"), "sample": "@state"}

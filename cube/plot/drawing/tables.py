@@ -90,10 +90,14 @@ __all__ = [
     "threaded",
     "told",
     "value_text",
+    "warn_of_infinite",
 ]
 
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]
+SIZED = ("ms", "mJ")  # units whose values are written in a unit of their size
+STEPS = (1e-3, 1.0, 1e3)  # in them: where the next larger unit begins
+SMALLER = {one: ((1e-6, f"n{one}"), (1e-3, f"µ{one}"), (1.0, f"m{one}"), (1e3, one)) for one in "sJ"}
 EVERY = "every_platform"  # attribute of platforms: all of those beside which they choose their looks
 POINT = "point"  # the dim of fronts
 TOGGLED = ("platform", "precision", "topology")  # columns that the buttons of a page ask for
@@ -301,7 +305,7 @@ def holders(labels: Any, values: Array, held: float) -> str:
 
 def value_text(values: Array, unit: str) -> Array:
     """Write values for tooltips; percentages, which differ by little, with two decimals, times and energies by size."""
-    if unit in ("ms", "mJ"):
+    if unit in SIZED:
         texts = [quantity(1e-3 * float(one), unit[1:]) for one in values]
     else:
         exact = unit == "%"
@@ -310,8 +314,12 @@ def value_text(values: Array, unit: str) -> Array:
 
 
 def range_texts(low: Array, high: Array, unit: str) -> Array:
-    """Write what lies between two values, for tooltips."""
-    return np.array([span_text(*ends, unit) for ends in zip(low, high, strict=True)], dtype=object)
+    """Write what lies between two values, for tooltips; times and energies by the size of the higher."""
+    if unit not in SIZED:
+        return np.array([span_text(*ends, unit) for ends in zip(low, high, strict=True)], dtype=object)
+    units = [SMALLER[unit[1]][int(np.searchsorted(STEPS, abs(end), side="right"))] for end in high]
+    spans = zip(low, high, units, strict=True)
+    return np.array([span_text(first / step, last / step, one) for first, last, (step, one) in spans], dtype=object)
 
 
 def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:
@@ -334,8 +342,7 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Colum
     finite = np.all([~np.isinf(column) for column in values], axis=0)
     cells = np.flatnonzero(present & finite)
     if lost := int((present & ~finite).sum()):
-        msg = f"{counted(lost, 'cell')} of {' and '.join(must)} {'is' if lost == 1 else 'are'} infinite and not drawn"
-        warnings.warn(msg, UserWarning, stacklevel=3)
+        warn_of_infinite(lost, must)
     if not cells.size:
         wanted = " and ".join(must)
         msg = f"`{must[0]}`: expected a cell where {wanted} are known, got none; pass a cube where they meet"
@@ -353,6 +360,12 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Colum
     columns |= {name: values_of(array_of(cube, name)).astype("f8") for name in names}
     unknown = {"platform": (NO_PLATFORM, object), "device_class": ("", object), "quality": (0, "i4")}
     return {name: np.full(cells.size, value, dtype=kind) for name, (value, kind) in unknown.items()} | columns
+
+
+def warn_of_infinite(lost: int, names: Iterable[str]) -> None:
+    """Say how many cells are infinite, which have no place."""
+    msg = f"{counted(lost, 'cell')} of {' and '.join(names)} {'is' if lost == 1 else 'are'} infinite and not drawn"
+    warnings.warn(msg, UserWarning, stacklevel=4)
 
 
 def told(cube: xr.Dataset, columns: Columns) -> Columns:

@@ -876,3 +876,76 @@ def test_prunings_that_differ_little_have_rows_of_their_own():
     data = source(rc.plot.power(xr.Dataset({"power_full": watts})), "power.bars")
     assert len(set(data["y"])) == 2
     assert set(data["row"]) == {"33.333333 %", "33.333334 %"}
+
+
+# what titles, tooltips and fronts say ---------------------------------------------------------------------------------
+
+
+def test_energies_that_say_no_unit_are_joules_in_bars_titles_and_spans():
+    cube = xr.Dataset({"energy_per_input": ("platform", [0.1, 0.4])}, {"platform": ["A", "B"]})
+    figure = rc.plot.energy(cube)
+    assert rendered(figure).title.text == "Energy per input: 100 mJ (A) to 400 mJ (B)"
+    assert set(source(figure, "energy.bars")["spread"]) == {"100 mJ", "400 mJ"}
+
+
+def test_times_and_energies_are_written_by_size_everywhere():
+    cube = xr.Dataset({"measured_latency": ("platform", [72e-6, 120.0], {"units": "s"})}, {"platform": ["A", "B"]})
+    figure = rc.plot.heatmap(cube, variable="measured_latency")
+    assert set(source(figure, "heatmap.cells")["value_text"]) == {"72 µs", "120 s"}
+    spread = xr.Dataset(
+        {"energy_per_input": (("platform", "batch"), [[2e-4, 5e-6], [1e-3, 2.0]], {"units": "J"})},
+        {"platform": ["A", "B"], "batch": [1, 8]},
+    )
+    assert set(source(rc.plot.energy(spread), "energy.bars")["spread"]) == {"5 … 200 µJ", "0.001 … 2 J"}
+
+
+def test_the_title_of_many_requirements_speaks_of_all():
+    size = MOST_ROWS + 140
+    cube = xr.Dataset(
+        {"ops": ("topology", 1e6 * np.arange(1, size + 1)), "params": ("topology", np.full(size, 1e3))},
+        {"topology": [f"n{one}" for one in range(size)]},
+    )
+    figure = rc.plot.requirements(cube)
+    assert f"n0 to n{size - 1}: {size} × the operations" in texts(figure)
+
+
+def test_a_trace_that_lacks_a_sample_has_a_mean():
+    traces = pl.DataFrame(
+        {"platform": "P", "mode": "default", "topology": "n", "sample": [0, 1, 2], "power_w": [1, None, 2]}
+    )
+    told = " ".join(flat_texts(rc.plot.power_trace(traces)))
+    assert "mean 1.5 W, 1 sample without watts" in told
+
+
+def test_fronts_and_bars_leave_out_what_is_infinite_and_say_so():
+    cube = xr.Dataset(
+        {"predicted_throughput": ("platform", [100.0, np.inf, 50.0]), "top1": ("platform", [70.0, 75.0, 80.0])},
+        {"platform": list("ABC")},
+    )
+    objectives = {"predicted_throughput": "max", "top1": "max"}
+    for draw in (rc.plot.front, rc.plot.pareto):
+        with pytest.warns(UserWarning, match="1 cell of predicted_throughput and top1 is infinite and not drawn"):
+            figure = draw(cube, objectives=objectives)
+        assert "2" in rendered(figure).title.text
+        assert "B" not in rendered(figure).title.text
+    more = {
+        "measured_throughput": ("platform", [50.0, 60.0, 40.0]),
+        "peak_throughput": ("platform", [200.0, 300, np.inf]),
+    }
+    bars = source(rc.plot.efficiency(cube.assign(more)), "efficiency.bars")
+    assert np.isfinite(bars["end"]).all()
+
+
+def test_what_is_impossible_is_on_no_front_though_it_lies_there():
+    rule = {"flag_masks": np.array([1], "i4"), "flag_meanings": "above_compute_peak"}
+    cube = xr.Dataset(
+        {"measured_throughput": ("platform", [5.0, 5.0, 1.0, 9.0]), "predicted_throughput": ("platform", [6.0, 3, 7, 9]),
+         "top1": ("platform", [80.0, 80.0, 70.0, 60.0]), "quality": ("platform", np.array([0, 1, 0, 1], "i4"), rule)},
+        {"platform": list("ABCD")},
+    )  # fmt: skip
+    marks = source(rc.plot.overlap(cube), "overlap.measured")
+    assert dict(zip(marks["platform"], marks["label"], strict=True))["A"] == "A"
+    figure = rc.plot.front(cube, objectives={"measured_throughput": "max", "top1": "max"}, others=True)
+    assert source(figure, "front.points")["platform"].tolist() == ["A"]
+    assert sorted(source(figure, "front.others")["platform"]) == ["B", "C", "D"]
+    assert rendered(figure).title.text == "1 of 4 points is on the front: A"
