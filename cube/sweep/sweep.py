@@ -17,6 +17,7 @@ from roofcube.options import thread_count
 from roofcube.sweep import plans, zarr_store
 from roofcube.sweep.answers import best, counts, crossovers, lookup, pareto, quantiles
 from roofcube.sweep.cluster import ClusterEngine
+from roofcube.sweep.contexts.context import with_made
 from roofcube.sweep.contexts.model_context import ModelContext
 from roofcube.sweep.contexts.stored import StoredContext
 from roofcube.wording import labelled_text, noun_of, plain_values
@@ -236,12 +237,17 @@ class Sweep:
         return Sweep(
             inputs,
             assumptions=self.assumptions,
-            dims=[dim for dim in self.dims if dim in inputs.dims],
+            dims=None if self.dims == self.model.dim_order else self._dims_of(inputs),
             dtype=self.dtype,
             client=self.client,
             strategy=self.strategy,
             tuning=self.context.tuning,
         )
+
+    def _dims_of(self, inputs: xr.Dataset) -> tuple[str, ...]:
+        """Return the caller's order of the dims that are left, with those that choosing made."""
+        left = [dim for dim in self.dims if dim in inputs.dims]
+        return with_made(left, [str(dim) for dim in inputs.dims if dim not in self.inputs.dims])
 
     # reductions ---------------------------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ __all__ = [
     "check_names",
     "names_of",
     "ordered_dims",
+    "with_made",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -406,6 +407,12 @@ def ordered_dims(order: tuple[str, ...], dims: Sequence[str] | None) -> tuple[st
         msg = f"`dims`: expected each dim once, got {chosen!r}; drop the repeated one"
         raise InvalidDataError(msg)
     return (*chosen, *(dim for dim in order if dim not in chosen))
+
+
+def with_made(chosen: Sequence[str], made: Sequence[str]) -> tuple[str, ...]:
+    """Add dims to an order that was chosen without them: before a last batch, else at its end."""
+    last = [dim for dim in chosen[-1:] if dim == "batch"]
+    return (*chosen[: len(chosen) - len(last)], *made, *last)
 
 
 def check_names(

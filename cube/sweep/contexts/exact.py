@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.errors import InvalidDataError
 from roofcube.options import fits_memory
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["EXACT", "WIDE", "compared_as_stored", "in_memory", "is_exact", "ranked"]
+__all__ = ["EXACT", "WIDE", "compared_as_stored", "in_memory", "is_exact", "not_held_exactly", "ranked"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 WIDE = 1 << 53  # whole numbers beyond are rounded by f8
@@ -42,6 +43,14 @@ def compared_as_stored(variable: xr.Variable, dtype: str = "f8") -> bool:
         read = in_memory(variable) or fits_memory(variable.nbytes)
         return read and not is_exact(np.asarray(variable.values), dtype)
     return kind.kind in "mM" or (kind.kind == "f" and kind.itemsize > 8)
+
+
+def not_held_exactly(what: str, name: str, variable: xr.Variable) -> InvalidDataError:
+    """Return the error on values that would have to be computed with, and can only be compared."""
+    return InvalidDataError(
+        f"`{what}`: expected numbers that f8 holds exactly, got {name!r} of type {variable.dtype}; ask for its best or "
+        "top, or convert it"
+    )
 
 
 def ranked(values: Array) -> Array:

@@ -22,7 +22,7 @@ from roofcube.model.graph import LAYER, build_model
 from roofcube.model.made import without_results
 from roofcube.sweep.answers.points import empty_value
 from roofcube.sweep.contexts.context import Context, ordered_dims
-from roofcube.sweep.contexts.exact import EXACT, compared_as_stored, ranked
+from roofcube.sweep.contexts.exact import EXACT, compared_as_stored, not_held_exactly, ranked
 from roofcube.vocabulary import FLAGS
 
 if TYPE_CHECKING:
@@ -213,12 +213,13 @@ class ModelContext(Context):
         """Check the name of an output whose values are computed with, not only compared."""
         super().output(what, name)
         given = self._given(name)
+        if given is not None and compared_as_stored(given):
+            raise not_held_exactly(what, name, given)
         if given is not None and compared_as_stored(given, self.dtype):
             distinct = np.unique(given.values)
             if len(np.unique(distinct.astype(self.dtype))) < len(distinct):
-                do = 'take dtype="f8"' if self.dtype == "f4" else "convert it"
                 told = f"expected numbers that {self.dtype} tells apart, got {name!r} of type {given.dtype}"
-                msg = f"`{what}`: {told}; {do}"
+                msg = f'`{what}`: {told}; take dtype="f8"'
                 raise InvalidDataError(msg)
         return name
 

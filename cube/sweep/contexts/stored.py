@@ -25,8 +25,8 @@ from roofcube.labels import dims_in_order, in_numpy
 from roofcube.model.graph import LAYER, dim_order
 from roofcube.options import fits_memory, memory_limit, thread_count
 from roofcube.sweep.answers.points import empty_value
-from roofcube.sweep.contexts.context import Context
-from roofcube.sweep.contexts.exact import WIDE, compared_as_stored, in_memory, is_exact, ranked
+from roofcube.sweep.contexts.context import Context, with_made
+from roofcube.sweep.contexts.exact import WIDE, compared_as_stored, in_memory, is_exact, not_held_exactly, ranked
 from roofcube.sweep.contexts.streamed import StreamedEngine, StreamedQuery
 from roofcube.sweep.contexts.where import whole_ends
 from roofcube.vocabulary import with_meanings
@@ -301,11 +301,7 @@ class StoredContext(Context):
         super().output(what, name)
         variable = self._variable(name)
         if compared_as_stored(variable):
-            msg = (
-                f"`{what}`: expected numbers that f8 holds exactly, got {name!r} of type {variable.dtype}; ask for its "
-                "best or top, or convert it"
-            )
-            raise InvalidDataError(msg)
+            raise not_held_exactly(what, name, variable)
         return name
 
 
@@ -323,7 +319,9 @@ def _dims_of(cube: xr.Dataset) -> tuple[str, ...]:
     # dims that only a coordinate of another name has come last of their kind
     names = dict.fromkeys([*said, *dim_order(cube), *(str(dim) for dim in cube.dims if dim != LAYER)])
     order = tuple(dims_in_order(names))
-    return order if [dim for dim in order if dim in said] == said else tuple(names)
+    if [dim for dim in order if dim in said] == said:
+        return order
+    return with_made([name for name in names if name in said], [name for name in names if name not in said])
 
 
 def _named_dims(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:

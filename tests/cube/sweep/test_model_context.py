@@ -141,6 +141,18 @@ def test_no_bins_over_whole_numbers_that_a_sweep_takes_for_equal(dated):
     assert len(set(wide.tolist())) == 1
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(
+    "ask", [lambda cube: rc.quantile(cube, "serial", 1.0), lambda cube: rc.histogram(cube, "serial")]
+)
+def test_no_figures_of_whole_numbers_that_f8_rounds(dtype, ask):
+    serial = np.array([1, 2**64 - 1], "u8")
+    sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2", batch=[1, 8]).assign(serial=("batch", serial)), dtype=dtype)
+    for cube in (sweep, sweep.compute()):
+        with pytest.raises(InvalidDataError, match="`variable`: expected numbers that f8 holds exactly, got 'serial'"):
+            ask(cube)
+
+
 def test_a_row_that_is_not_found_carries_nothing_of_another():
     inputs = rc.inputs("mnist", platforms=["TX2", "NCS2"], precision="FP16", pruning=100, batch=1).assign(
         vendor=("platform", ["nv", "in"]),

@@ -101,6 +101,26 @@ def test_dims_decide_ties(space):
     assert "batch" in rc.Sweep(space, dims=["batch"]).top(3, "predicted_throughput").attrs["dim_order"].split()[0]
 
 
+@pytest.mark.parametrize("dims", [None, ["batch"], ["platform", "mode", "topology", "precision", "pruning", "batch"]])
+def test_a_dim_that_choosing_makes_stands_before_a_last_batch(dims):
+    inputs = rc.inputs("mnist", batch=[1, 8])
+    sweep = rc.Sweep(inputs, dims=dims)
+    pick = {
+        "platform": xr.DataArray(["TX2", "NCS2"], dims="board"),
+        "mode": xr.DataArray(["maxn", "default"], dims="board"),
+    }
+    chosen = sweep.sel(pick)
+    assert chosen.dims[-2:] == (("precision", "board") if dims == ["batch"] else ("board", "batch"))
+    if dims is None:
+        assert chosen.dims == rc.Sweep(inputs.sel(pick)).dims
+    ask = {"objective": "predicted_throughput", "n": 8}
+    labels = [
+        [*zip(*(rc.top(cube, **ask)[name].values.tolist() for name in ("platform", "batch")), strict=True)]
+        for cube in (chosen, sweep.compute().sel(pick))
+    ]
+    assert labels[0] == labels[1]
+
+
 def test_best_names_its_winner_and_agrees_with_compute(space):
     sweep = rc.Sweep(space, dtype="f8")
     best = sweep.best("predicted_throughput", where={"top1": (85, None)}, per="precision")
