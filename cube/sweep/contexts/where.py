@@ -22,6 +22,7 @@ from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.labels import as_label, column_of, number_of
+from roofcube.model.made import EXTRAPOLATES, OF_CALIBRATIONS
 from roofcube.sweep.contexts.exact import compared_as_stored
 from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag, whole_codes
 
@@ -238,7 +239,10 @@ def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
     held = space.label_arrays[name] if name in space.coords else space.native(name) if isinstance(name, str) else None
     if held is None and name not in space.outputs:
         return
-    if held is None or is_flag(space.attributes(name)) or not _is_yes_or_no(np.asarray(held)):
+    described = space.attributes(name)
+    if described.get("long_name") == OF_CALIBRATIONS[EXTRAPOLATES]:
+        return  # computed or stored, whether or not a part of it has no NaN
+    if held is None or is_flag(described) or not _is_yes_or_no(np.asarray(held)):
         msg = (
             f"`where[{name!r}]`: expected no True or False, got {wanted!r:.60}; a mask is a boolean DataArray, e.g. "
             f"cube[{name!r}] > 0"
@@ -363,7 +367,7 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
     elif codes_of(attributes):
         read.by_limit[name] = Limit(name, one_of=tuple(map(float, _codes(name, listed, attributes))))
     else:
-        alone = isinstance(wanted, bool | np.bool_) and variable is not None
+        alone = isinstance(wanted, bool | np.bool_)
         several = hasattr(wanted, "__iter__") and not isinstance(wanted, str)
         if not (alone or several) or any(one is None for one in listed):
             raise _no_limit(name, wanted, unit)

@@ -75,3 +75,17 @@ def test_predict_tells_where_a_calibration_extrapolates():
     assert beyond.sel(batch=8) == 0
     assert beyond.sel(batch=512) == 1
     assert has_intervals(cube)
+
+
+def test_whether_a_calibration_extrapolates_is_asked_by_true_and_false():
+    calibration = rc.calibrate(rc.datasets.load_measurements("mnist"))
+    sweep = rc.Sweep(rc.inputs("mnist", batch=[1, 8, 16, 128]), assumptions=calibration)
+    cube = sweep.compute()
+    part = cube.sel(platform="U96-A53", mode="default", precision="INT8")
+    assert cube.extrapolates.isnull().any()
+    assert not part.extrapolates.isnull().any()
+    for one, beyond in ((cube, 32), (part, 16), (sweep, 32)):
+        assert rc.count(one, where={"extrapolates": True})["count"] == beyond
+        within = rc.count(one, where={"extrapolates": False})["count"]
+        assert within == rc.count(one, where={"extrapolates": (0, 0)})["count"]
+        assert rc.explain(one, "predicted_latency", where={"extrapolates": True}).winner["extrapolates"] == 1

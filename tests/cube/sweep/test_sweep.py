@@ -407,3 +407,8 @@ def test_winners_of_a_calibration_come_with_their_interval():
             np.testing.assert_array_equal(answer[name].values, stored[name].values)
     sure = {"predicted_throughput_low": (100, None)}
     assert sweep.count(where=sure)["count"] == rc.count(cube, where=sure)["count"]
+    assert (
+        sweep.count(where={"extrapolates": True})["count"]
+        == rc.count(cube, where={"extrapolates": (1, None)})["count"]
+        > 0
+    )
