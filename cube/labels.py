@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import partial
 from math import isinf, prod
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -358,8 +359,9 @@ def _check_without_unit(dim: str, unit: str, columns: Iterable[str]) -> None:
 def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] | None = None) -> RowLocations:
     """Find each row's cell by label; aliases and numbers as text are understood.
 
-    A dim that the cube holds as a scalar coordinate restricts the rows to that label. Where no dims are named, they are
-    those of measurements, and the user's own that the table has a column for or along which predictions differ.
+    A dim that the cube holds as a scalar coordinate restricts the rows to that label. Where a dim has a label twice,
+    rows of it have no cell. Where no dims are named, they are those of measurements, and the user's own that the table
+    has a column for or along which predictions differ.
     """
     table = named_as_dims(cube, table)
     if dims is None:
@@ -400,12 +402,15 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
             places = {value: _place_of_moment(dim, value, moments) for value in dict.fromkeys(values)}
         spelt = _spellings_of_numbers(own, places) if kinds == {str} and moments is None else {}
         places |= {value: _place_of_number(value, own) if len(texts) == 1 else -1 for value, texts in spelt.items()}
+        repeated = _repeated(labels if moments is None else moments.tolist(), places) if dim in cube.dims else set()
+        places |= dict.fromkeys(repeated, -1)
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
             several = " or ".join(map(repr, spelt.get(values[row], ())))
             why = f" may be {several}: take labels that are no numbers, 'v{values[row]}'" if several else absent
             given = values[row] if moments is None or values[row] is None else str(values[row])
-            reasons[row] = reasons[row] or f"{dim} {given!r}{why}"
+            told = f"{dim} has {given!r} twice; rename one" if values[row] in repeated else f"{dim} {given!r}{why}"
+            reasons[row] = reasons[row] or told
         if dim in cube.dims:
             indices[dim] = found
         elif cube[dim].ndim == 1:
@@ -413,6 +418,12 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
     for shared, parts in together.items():
         indices = {shared: _located_together(cube, table, parts, reasons), **indices}
     return RowLocations(tuple(indices), indices, reasons)
+
+
+def _repeated(labels: list[Any], places: Mapping[Any, int]) -> set[Any]:
+    """Return which values of rows name a label that a dim has more than once: nothing says which cell is meant."""
+    times = Counter(labels)
+    return {value for value, place in places.items() if place >= 0 and times[labels[place]] > 1}
 
 
 def _place_of_moment(dim: str, value: Any, moments: np.ndarray[Any, Any]) -> int:

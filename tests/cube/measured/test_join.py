@@ -537,6 +537,18 @@ def test_columns_named_as_own_dims_tell_rows_apart():
     assert absent["reason"].to_list() == ["context 64 is not in the cube, which has 128, 1024"]
 
 
+def test_rows_of_a_label_that_a_dim_has_twice_have_no_cell():
+    inputs = rc.inputs("mnist", platforms="TX2")
+    cube = rc.predict(inputs.assign(price=("lot", [1.0, 2.0, 3.0])).assign_coords(lot=["a", "b", "a"]))
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))[[0, 0]]
+    rows = rows.with_columns(lot=pl.Series(["a", "b"]))
+    assert rc.unmatched(cube, rows)["reason"].to_list() == ["lot has 'a' twice; rename one"]
+    assert rc.join(cube, rows).n_rows.sum(
+        ["platform", "mode", "topology", "pruning", "precision", "batch"]
+    ).values.tolist() == [0, 1, 0]
+    assert rc.unmatched(cube, rows[1:]).is_empty()
+
+
 @pytest.mark.parametrize("left_out", ["phase", "context"])
 def test_rows_that_do_not_say_an_own_dim_of_the_predictions_have_no_cell(left_out):
     cube, rows = serving_cube(), pl.DataFrame(serving_rows()).drop(left_out)

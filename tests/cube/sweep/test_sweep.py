@@ -380,6 +380,16 @@ def test_at_takes_the_labels_of_an_answer():
         sweep.at([{**row, "mode": ["maxn"]}])
 
 
+@pytest.mark.parametrize("lots", [["a", "b", "a"], [1, 2, 1], np.array(["2026-01", "2026-02", "2026-01"], "M8[ns]")])
+def test_at_finds_no_label_that_a_dim_has_twice(lots):
+    inputs = rc.inputs("mnist", platforms="TX2", precision="FP16", pruning=100, batch=1)
+    sweep = rc.Sweep(inputs.assign(price=("lot", [1.0, 2.0, 3.0])).assign_coords(lot=lots))
+    labels = sweep.inputs.lot.values[:2]
+    found = sweep.at({"mode": ["maxn"] * 2, "lot": labels.astype(str) if labels.dtype.kind == "M" else labels})
+    assert found["found"].values.tolist() == [False, True]
+    assert found["price"].values[1] == 2
+
+
 @pytest.mark.parametrize("strategy", ["auto", "bounds", "numpy"])
 def test_two_meanings_of_one_code_are_counted_alike(strategy):
     inputs = rc.inputs("mnist", platforms="TX2", batch=[1, 2, 4])
