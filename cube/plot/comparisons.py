@@ -93,6 +93,7 @@ def comparison(
         )
         raise MissingInputError(msg)
     # a cube has a variable `bound` of its own: what binds
+    models = {name: tables.apart(array) for name, array in models.items()}
     one = one[[name for name in KEPT if name in one]].assign(models)
     names = [name for name in SHOWN if name in one]
     at_best = tables.at_best_batch(one, "measured_throughput")

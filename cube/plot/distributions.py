@@ -292,7 +292,8 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     cube = tables.require(cube, variables, figure="parallel")
     table = tables.records(cube, variables)
     own = tables.own_dims(cube, table)
-    chosen = list(names) or [*(dim for dim in (*DIMS, *own) if tables.several(table, dim)), *variables]
+    chosen = [tables.column_of(table, one) for one in names]
+    chosen = chosen or [*(dim for dim in (*DIMS, *own) if tables.several(table, dim)), *variables]
     if len(chosen) < 2 or not set(chosen) <= set(table):
         missing = next((one for one in chosen if one not in table), chosen)
         msg = f"`names`: expected two or more dims and variables with known cells, got {missing!r}; see cube.dims"

@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from contextlib import suppress
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputError, check_choice, unknown_label
 from roofcube.inert import GIVEN, inert_label, with_inert_labels
-from roofcube.labels import dims_in_order, flat_column, is_judged, locate
+from roofcube.labels import dims_in_order, flat_column, is_judged, locate, whole_flags
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.hardware import in_known_units
 from roofcube.model.offered import as_product
@@ -48,15 +48,18 @@ __all__ = [
     "Columns",
     "accuracy_of",
     "accuracy_text",
+    "apart",
     "array_of",
     "asked_of_sweep",
     "at_best_batch",
     "believed",
     "believed_rows",
     "carried_labels",
+    "column_of",
     "device_classes",
     "doubts",
     "every_platform",
+    "flags_over",
     "flags_text",
     "given_names",
     "has_value",
@@ -95,6 +98,7 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]
+Held = TypeVar("Held", xr.Dataset, xr.DataArray)
 SIZED = ("ms", "mJ")  # units whose values are written in a unit of their size
 STEPS = (1e-3, 1.0, 1e3)  # in them: where the next larger unit begins
 SMALLER = {one: ((1e-6, f"n{one}"), (1e-3, f"µ{one}"), (1.0, f"m{one}"), (1e3, one)) for one in "sJ"}
@@ -102,6 +106,15 @@ EVERY = "every_platform"  # attribute of platforms: all of those beside which th
 POINT = "point"  # the dim of fronts
 TOGGLED = ("platform", "precision", "topology")  # columns that the buttons of a page ask for
 NO_PLATFORM = "hardware"  # where a variable has no platform
+
+# columns that figures compute, which labels of own dims of that name stand beside
+COMPUTED = frozenset((
+    "batch best", "believed", "best_batch", "bound", "calibrated", "configuration", "efficiency", "fits on chip",
+    "flags", "group", "high", "inside", "label", "low", "measured best", "on_front", "place", "predicted best",
+    "published", "quality", "quality best", "ridge", "roof", "row", "rows", "share", "source", "source_row", "value",
+    "x", "y",
+))  # fmt: skip
+APART = "\u200b"  # has no width: what it ends is shown as it was
 
 # what the hardware offers has a platform and no network, what a network needs the reverse
 LABELS_OF = {
@@ -131,7 +144,7 @@ def require(
     """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere.
 
     A Sweep is asked for them, of many points at the best of each configuration. With the table that was joined the cube
-    also gets `source_row`.
+    also gets `source_row`. Own dims of one model stand apart from the columns that a figure computes.
     """
     names, cube = list(names), _with_source_rows(cube, measurements)
     if isinstance(cube, Sweep):
@@ -151,7 +164,30 @@ def require(
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
     cube = _with_single_labels(with_inert_labels(cube), names)
-    return cube if every_model else one_model(cube)
+    return cube if every_model else apart(one_model(cube), names)
+
+
+def apart(held: Held, asked: Iterable[str] = ()) -> Held:
+    """Rename own dims that are named as a column which figures compute, but those asked for; they are shown the same.
+
+    Examples
+    --------
+    >>> apart(xr.Dataset(coords={"low": [1.0], "city": ["u"]})).sizes == {"low" + APART: 1, "city": 1}
+    True
+    """
+    dims: list[str] = list(map(str, held.dims))
+    names = {name: name + APART for name in (*dims, *carried_labels(held, dims)) if name in COMPUTED - set(asked)}
+    if not names:
+        return held
+    order = said_order(held.attrs, [*held.coords, *dims])
+    attrs = {"dim_order": " ".join(names.get(dim, dim) for dim in order)} if order else {}
+    renamed: Held = held.rename(names).assign_attrs(attrs)
+    return renamed
+
+
+def column_of(columns: Iterable[str], name: str) -> str:
+    """Return the column that holds what a user calls so: that of an own dim which stands apart, where there is one."""
+    return name + APART if name + APART in columns else name
 
 
 def has_value(cube: Any, name: str) -> bool:
@@ -352,11 +388,12 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str = "") -> Colum
         return flat_column(array, dims, sizes)[cells]
 
     columns: Columns = {dim: values_of(cube[dim]) for dim in dims}
-    flags = ["quality"] if is_judged(cube) else []
-    beside = {name: name for name in (*DIMS, "device_class", "task", *carried_labels(cube, dims), *flags)}
+    beside = {name: name for name in (*DIMS, "device_class", "task", *carried_labels(cube, dims))}
     for name, column in {**beside, "source_row": "source"}.items():
         if column not in columns and name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
             columns[column] = values_of(cube[name])
+    if is_judged(cube):
+        columns["quality"] = values_of(flags_over(cube, dims, names))
     columns |= {name: values_of(array_of(cube, name)).astype("f8") for name in names}
     unknown = {"platform": (NO_PLATFORM, object), "device_class": ("", object), "quality": (0, "i4")}
     return {name: np.full(cells.size, value, dtype=kind) for name, (value, kind) in unknown.items()} | columns
@@ -426,7 +463,7 @@ def own_dims(cube: xr.Dataset, columns: Iterable[str]) -> list[str]:
     return [name for name in names if name in (*cube.dims, *carried_labels(cube, names)) and name not in (*DIMS, POINT)]
 
 
-def carried_labels(cube: xr.Dataset, dims: Iterable[str]) -> list[str]:
+def carried_labels(cube: xr.Dataset | xr.DataArray, dims: Iterable[str]) -> list[str]:
     """Return the user's own dims that are coordinates along some of these dims, as those of fronts and winners are."""
     order, along = [dim for dim in said_order(cube.attrs, cube.coords) if dim not in DIMS], set(dims)
     return [dim for dim in order if along.intersection(cube[dim].dims)]
@@ -474,8 +511,23 @@ def possible(cube: xr.Dataset, quality: Any, names: Iterable[str]) -> Any:
 
 def possible_cells(cube: xr.Dataset, array: xr.DataArray, names: Iterable[str]) -> Any:
     """Return which cells of an array are possible; all of them where nothing says so cell by cell."""
-    known = is_judged(cube) and set(cube["quality"].dims) <= set(array.dims)
-    return possible(cube, cube["quality"], names) if known else True
+    names = list(names)
+    return possible(cube, flags_over(cube, array.dims, names), names) if is_judged(cube) else True
+
+
+def flags_over(cube: xr.Dataset, dims: Iterable[Any], names: Iterable[str]) -> xr.DataArray:
+    """Reduce the findings of a judged cube to these dims: those that hold at every label of the others.
+
+    Where no label leaves these variables possible, as questions do, those that hold at any.
+    """
+    quality = whole_flags(cube["quality"])
+    others = sorted(set(quality.dims) - set(dims), key=str)
+    if not others:
+        return quality
+    bits = quality.compute()
+    every, some = (bits.reduce(how.reduce, others, keep_attrs=True) for how in (np.bitwise_and, np.bitwise_or))
+    never = ((bits & impossible_bits(names)) != 0).all(others)
+    return every.where(~never, some).astype(bits.dtype) if bits.size else some
 
 
 def believed_rows(cube: xr.Dataset, columns: Columns, names: Iterable[str]) -> Array:

@@ -949,3 +949,68 @@ def test_what_is_impossible_is_on_no_front_though_it_lies_there():
     assert source(figure, "front.points")["platform"].tolist() == ["A"]
     assert sorted(source(figure, "front.others")["platform"]) == ["B", "C", "D"]
     assert rendered(figure).title.text == "1 of 4 points is on the front: A"
+
+
+# own dims named as columns of figures ---------------------------------------------------------------------------------
+
+FIGURES = {
+    "power": "high low rows flags",
+    "energy": "high low value",
+    "comparison": "low high calibrated published bound",
+    "overlap": "flags configuration",
+    "requirements": "flags label",
+    "front": "label believed on_front",
+    "pareto": "believed on_front",
+    "latency_throughput": "believed x y",
+    "efficiency": "efficiency believed|fits on chip|measured best",
+    "intervals": "inside low high",
+    "rooflines": "label ridge roof share",
+    "parallel": "flags configuration quality",
+}
+
+
+def along(dim, labels=(100.0, 200.0)):
+    rate = xr.DataArray([[10.0, 20.0], [30.0, 60.0]], dims=("platform", dim))
+    over = {name: (dim, [70.0, 80.0]) for name in ("top1", "ops", "params", "operational_intensity")}
+    rates = {"measured": 1.0, "predicted": 2.0, "peak": 4.0}
+    arrays = {f"{kind}_throughput": rate * times for kind, times in rates.items()}
+    arrays |= {"predicted_throughput_low": rate * 1.5, "predicted_throughput_high": rate * 3, "power_full": rate / 10}
+    arrays |= {"measured_latency": 1 / rate, "peak_compute": rate * 1e11, "memory_bandwidth": rate * 1e9}
+    return xr.Dataset({**arrays, **over}, {"platform": ["A", "B"], dim: list(labels)}, {"dim_order": f"platform {dim}"})
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_own_dims_named_as_columns_of_a_figure_say_what_others_say(figure):
+    first, *others = FIGURES[figure].split("|")
+    expected = flat_texts(getattr(rc.plot, figure)(along("city")))
+    for dim in (*first.split(), *others):
+        told = flat_texts(getattr(rc.plot, figure)(along(dim)))
+        assert sorted(text.replace("\u200b", "") for text in told) == sorted(
+            text.replace("city", dim) for text in expected
+        )
+
+
+def test_own_dims_named_as_columns_are_asked_for_by_their_name():
+    cube = along("flags", ("u", "v"))
+    lines = source(rc.plot.parallel(cube, "platform", "flags", "measured_throughput"), "parallel.lines")
+    assert set(lines["flags\u200b_text"]) == {"u", "v"}
+    assert rc.plot.map(cube, "platform", "flags", objective="measured_throughput").name == "map"
+    front = rc.pareto(cube, {"measured_throughput": "max", "power_full": "min"})
+    told = source(rc.plot.parallel(front, "flags", "measured_throughput", "power_full"), "parallel.lines")
+    assert set(told["flags\u200b_text"]) == {"u", "v"}
+
+
+def test_a_finding_counts_where_it_holds_at_every_label_that_a_variable_lacks():
+    meanings = {"flag_masks": np.array([131072, 1 << 20], "i4"), "flag_meanings": "zero_power other"}
+    for bits in ([[131072, 131072], [131072, 0]], [[131072, 131072], [0, 0]]):
+        flags = (("platform", "batch"), np.array(bits, "i4"), meanings)
+        rates = (("platform", "batch"), [[5.0, 6.0], [7.0, 8.0]])
+        cube = xr.Dataset(
+            {"power_full": ("platform", [0.0, 10.0]), "measured_throughput": rates, "quality": flags},
+            coords={"platform": ["A", "B"], "batch": [1, 8]},
+        )
+        assert rc.best(cube, "power_full", sense="min")["platform"] == "B"
+        assert rendered(rc.plot.power(cube)).title.text == "Under load: 10 W (B)"
+        assert "10 W (B" in rendered(rc.plot.heatmap(cube, variable="power_full")).title.text
+    bare = cube.isel(batch=slice(0))
+    assert rendered(rc.plot.power(bare)).title.text == "Under load: 0 W (A) to 10 W (B)"
