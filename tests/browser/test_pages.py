@@ -145,21 +145,26 @@ def test_what_was_switched_before_the_figures_came_holds(visit, pages):
     assert visit.marks()["pareto.points"][0]["shown"] == len(held) - off * held.count("TX2")
 
 
+def unfolded(visit, place):
+    """Unfold the rows of a figure, which a browser tells a moment later."""
+    rows = visit.page.locator(place)
+    rows.locator("summary").click()
+    rows.locator("tbody tr").first.wait_for()
+    return rows
+
+
 def test_a_figure_shows_its_rows_as_a_table_that_follows_the_bar(visit, pages):
     visit.open(pages["cifar10"].as_uri())
     held = visit.column("pareto.points", "platform")
-    rows = visit.page.locator("#figure-pareto details.rows")
-    rows.locator("summary").click()
+    rows = unfolded(visit, "#figure-pareto details.rows")
     assert rows.locator("tbody tr").count() == len(held) == 378
     assert rows.locator("th").all_inner_texts() == ["Configuration", "throughput", "top-1 accuracy", "flags", "source"]
     switch(visit, "TX2")
     assert rows.locator("tbody tr").count() == 378 - held.count("TX2")
     assert "TX2" not in rows.locator("tbody").inner_text()
-    bars = visit.page.locator("#figure-efficiency .view:not(.away) details.rows")
-    bars.locator("summary").click()
+    bars = unfolded(visit, "#figure-efficiency .view:not(.away) details.rows")
     assert bars.locator("table").count() == 1  # of the bars behind those measured their tooltip tells all
-    boxes = visit.page.locator("#figure-boxes details.rows")
-    boxes.locator("summary").click()
+    boxes = unfolded(visit, "#figure-boxes details.rows")
     assert [text.split(",")[0] for text in boxes.locator("caption").all_inner_texts()] == [
         "latency",
         "throughput",
