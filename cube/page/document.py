@@ -114,6 +114,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
     figures = [figure[0].key for section in sections for figure in section.figures]
     embedded = embed(drawings)
     counts, choices, notes = _summary(subject)
+    fields, without = _fields(subject, drawings)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=_isolated, trim_blocks=True, lstrip_blocks=True
     )
@@ -123,12 +124,12 @@ def render(subject: Subject, sections: list[Section]) -> str:
         lead=lead(subject),
         facts=counts,
         best=choices,
-        notes=notes,
+        notes=(*notes, *without),
         sections=[one for one in sections if not one.is_empty],
         left_out=[one for one in sections if one.is_empty],
         places=embedded.places,
         numbers={key: place for place, key in enumerate(figures, start=1)},
-        fields=_fields(subject, drawings),
+        fields=fields,
         style=_package_text("style.css"),
         libraries=embedded.libraries,
         figures=embedded.script,
@@ -161,13 +162,16 @@ def content_policy(page: str, *, makes_code: bool) -> str:
     )
 
 
-def _fields(subject: Subject, drawings: Sequence[Drawing]) -> tuple[Field, ...]:
-    """Make the buttons over all figures, where there are figures: their looks load what draws."""
+def _fields(subject: Subject, drawings: Sequence[Drawing]) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+    """Make the buttons over all figures, where there are figures: their looks load what draws; tell what failed."""
     if not drawings:
-        return ()
+        return (), ()
     from roofcube.page.toggles import fields_of
 
-    return fields_of(subject.cube, drawings)
+    try:
+        return fields_of(subject.cube, drawings), ()
+    except Exception as error:
+        return (), (f"The buttons over all figures could not be made ({type(error).__name__}: {error}).",)
 
 
 def _summary(subject: Subject) -> tuple[list[Fact], tuple[Table, ...], tuple[str, ...]]:

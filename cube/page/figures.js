@@ -3,7 +3,7 @@
 // columns such as `platform`, fronts a tag that names their marks, plots one that says how their title is made or what
 // there is to choose, tooltips one of their lines, and figures of rows a column `place`.
 (() => {
-  const ROWS = 2000, GAP = 0.7, AROUND = 150, FEWEST = 3, LETTER = 8.1, NOT_KNOWN = "not known";
+  const ROWS = 2000, FEWEST = 3, NOT_KNOWN = "not known";
   const COLUMNS = {platform: "platform", device_class: "platform", precision: "precision", topology: "topology"};
   const WORDS = {platform: "platform", device_class: "class", precision: "precision", topology: "network"};
   const HEADS = {configuration: "Configuration", label: "Name"};
@@ -17,6 +17,7 @@
     : value && Object.getPrototypeOf(value) === Object.prototype ? plain(new Map(Object.entries(value))) : value;
   const text_of = (markup) => new DOMParser().parseFromString(markup, "text/html").body.textContent;
   const size_of = (source) => source.get_length() ?? 0;
+  const named_by = (heading) => heading.replace(/^@\{?|\}?$/g, "");
   const distinct = (values) => [...new Set(values)];
 
   // titles: numbers as the package writes them ---------------------------------------------------------------------
@@ -46,9 +47,18 @@
     const known = values.filter(isFinite).sort((a, b) => a - b), half = known.length >> 1;
     return known.length % 2 ? known[half] : (known[half - 1] + known[half]) / 2;
   };
-  const broken = (text, letters) => text.split(" ").reduce(([line, ...above], word) =>
-    line && `${line} ${word}`.length > letters ? [word, line, ...above] : [line ? `${line} ${word}` : word, ...above], [""])
-    .reverse().join("\n");
+  // Break a title into lines that its plot is wide enough for.
+  const pen = document.createElement("canvas").getContext("2d");
+  const broken = (text, {title, inner_width}) => {
+    pen.font = `${title.text_font_style} ${title.text_font_size} ${title.text_font}`;
+    const fits = (line) => !inner_width || pen.measureText(line).width <= inner_width;
+    const lines = [""];
+    for (const word of text.split(" ")) {
+      const longer = lines.at(-1) ? `${lines.at(-1)} ${word}` : word;
+      if (lines.at(-1) && !fits(longer)) lines.push(word); else lines[lines.length - 1] = longer;
+    }
+    return lines.join("\n");
+  };
 
   // Write the title of the rows that are shown; a front also tells its points and what it was chosen from.
   const titled = (finding, data, rows, front) => {
@@ -60,8 +70,8 @@
       if (how === "count") return counted(front.among, "point");
       if (how === "front") return grouped(front.names.length);
       if (how === "names") {
-        const names = distinct(front.names);
-        return names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${counted(names.length - 6, "other")}` : "");
+        const names = distinct(front.names.map(String));
+        return (names.length ? value : "") + names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${counted(names.length - 6, "other")}` : "");
       }
       const number = (row) => other ? data[one][row] / data[other][row] : data[one][row];
       const known = told.filter((row) => isFinite(number(row))), values = known.map(number);
@@ -100,9 +110,10 @@
         .filter(({marks}) => this.marks.includes(marks));
       // marks that lie behind one another, a row each, count once
       const switched = ({data}) => Object.values(COLUMNS).some((column) => data[column]) || data.match;
-      const rows_of = ({heading, marks}) => [...(marks.data_source.data[heading.replace(/^@\{?|\}?$/g, "")] ?? [])].join("\n");
+      const rows_of = ({heading, marks}) => [...(marks.data_source.data[named_by(heading)] ?? [])].join("\n");
       const told = this.tooltips.filter(({marks}) => switched(marks.data_source));
-      this.counted = [...new Map(told.map((one) => [`${this.plots.findIndex((plot) => plot.renderers.includes(one.marks))} ${rows_of(one)}`, one.marks])).values()];
+      const plot_of = ({marks}) => this.plots.findIndex((plot) => plot.renderers.includes(marks));
+      this.counted = [...new Map(told.map((one) => [`${plot_of(one)} ${rows_of(one)}`, one.marks])).values()];
       this.planes = this.find_planes();
       this.off = new Set();
       this.kept = new Map(this.marks.map((one) => [one, Array(size_of(one.data_source)).fill(true)]));
@@ -134,7 +145,8 @@
         }
       }
       return (leads.length === 1 ? leads : planes).map((plane) => ({
-        ...plane, height: plane.plots[0].height, range: [plane.plots[0].y_range.start, plane.plots[0].y_range.end],
+        ...plane, range: [plane.plots[0].y_range.start, plane.plots[0].y_range.end],
+        heights: new Map(plane.plots.map((plot) => [plot, plot.height])), insides: new Map(),
         home: new Map(plane.members.map((one) => [one, {...one.data_source.data}])),
         labels: [plane.axis, plane.heads].filter(Boolean)
           .map((axis) => [axis, [...axis.ticker.ticks], axis.major_label_overrides]),
@@ -142,7 +154,8 @@
     }
 
     show(wanted) {
-      const fields = Object.entries(wanted).filter(([, on]) => on);
+      const fields = Object.entries(wanted);
+      let changed = false;
       for (const one of this.marks) {
         const {data} = one.data_source;
         const tests = fields.filter(([field]) => data[COLUMNS[field]]).map(([field, on]) => {
@@ -154,12 +167,11 @@
         if (kept.some((shown, row) => shown !== this.kept.get(one)[row])) {
           one.view.filter.booleans = kept.every(Boolean) ? null : kept;
           this.kept.set(one, kept);
-          this.stale = true;
+          changed = true;
         }
       }
       this.tell(fields);
-      if (!this.stale) return;
-      this.stale = false;
+      if (!changed) return;
       this.close_rows();
       this.find_fronts();
       this.retitle();
@@ -172,8 +184,8 @@
     }
 
     close_rows() {
-      for (const {plots, axis, heads, members, height, range, home, labels} of this.planes) {
-        const seen = new Map();
+      for (const {plots, axis, heads, members, heights, insides, range, home, labels} of this.planes) {
+        const gap = this.gap_of(home), seen = new Map();
         for (const one of members) {
           const {place, row: words, group} = home.get(one);
           for (const row of this.shown(one)) if (!seen.has(place[row]) || words) {
@@ -185,7 +197,7 @@
         let at = 0, last = null;
         for (const place of [...seen.keys()].sort((a, b) => a - b)) {
           const [word, group] = seen.get(place);
-          if (last !== null && last !== group) at += GAP;
+          if (last !== null && last !== group) at += gap;
           moved.set(place, at);
           ticks.set(-at, word);
           spans.set(group, [...(spans.get(group) ?? []), at]);
@@ -208,13 +220,24 @@
           one.ticker.ticks = all ? places : [...told.keys()];
           one.major_label_overrides = all ? overrides : told;
         }
-        const length = 1 - range[0] - 0.7, rows = Math.max(at, 1);
+        // the last row is as far from the end of the axis as the first
+        const [end, margin] = range, rows = Math.max(at, 1), length = 1 - margin - end;
+        const share = Math.min(1, Math.max(rows, FEWEST) / Math.max(length, FEWEST));
         for (const plot of plots) {
-          plot.y_range.setv(all ? {start: range[0], end: range[1]} : {start: 0.3 - rows, end: 0.7});
-          const full = height - AROUND, part = full * Math.min(1, Math.max(rows, FEWEST) / Math.max(length, FEWEST));
-          plot.height = all ? height : Math.round(AROUND + part);
+          if (!insides.has(plot)) insides.set(plot, plot.inner_height ?? 0);
+          plot.y_range.start = all ? end : 1 - margin - rows;
+          plot.height = Math.round(heights.get(plot) - (all ? 0 : insides.get(plot) * (1 - share)));
         }
       }
+    }
+
+    // How many rows lie between two groups, as the figure was drawn.
+    gap_of(home) {
+      const groups = new Map();
+      for (const {place, group} of home.values()) if (group) place.forEach((at, row) => groups.set(at, group[row]));
+      const places = [...groups.keys()].sort((a, b) => a - b);
+      const next = places.find((at, number) => number && groups.get(at) !== groups.get(places[number - 1]));
+      return next === undefined ? 0 : next - places[places.indexOf(next) - 1] - 1;
     }
 
     find_fronts() {
@@ -248,10 +271,11 @@
         const marks = this.marks.find((one) => one.name === finding.marks);
         const front = this.fronts.find(({of}) => of.includes(marks));
         if (front && !front.told) this.find_fronts();
-        const letters = Math.max(30, Math.floor((plot.inner_width || 600) / LETTER));
         if (all && finding === first) plot.title.text = text;
         else if (nothing) plot.title.text = "Nothing of this figure is shown";
-        else if (marks) plot.title.text = broken(titled(finding, marks.data_source.data, this.shown(marks), front?.told), letters);
+        else if (marks) {
+          plot.title.text = broken(titled(finding, marks.data_source.data, this.shown(marks), front?.told), plot);
+        }
       }
       const drawing = this.element.querySelector(".drawing"), told = this.titles.map(({plot}) => plot.title.text.replace(/\n/g, " "));
       const same = this.titles.every(({plot, text}) => plot.title.text === text);
@@ -262,14 +286,15 @@
     tell(fields) {
       const idle = fields.filter(([field]) => !this.marks.some((one) => one.data_source.data[COLUMNS[field]]));
       const rows = this.counted.flatMap((one) => this.kept.get(one)), shown = rows.filter(Boolean).length;
-      const of_all = [
-        ...(this.titles.length || !this.plots.some((plot) => plot.title?.text) ? [] : ["title"]),
-        ...(this.plots.some((plot) => plot.renderers.some((one) => one.glyph.type === "Step" && !this.fronts.some(({line}) => line === one.data_source))) ? ["front"] : []),
-        "notes", "key",
-      ];
+      const titled = this.titles.length || !this.plots.some((plot) => plot.title?.text);
+      const stairs = this.plots.flatMap((plot) => plot.renderers).filter((one) => one.glyph.type === "Step");
+      const found = stairs.every((one) => this.fronts.some(({line}) => line === one.data_source));
+      const of_all = [...(titled ? [] : ["title"]), ...(found ? [] : ["front"]), "notes"].join(", ");
+      const whatever = distinct(idle.map(([field]) => WORDS[field])).join(" or ");
       this.told.textContent = [
-        idle.length ? `All is shown here, whatever the ${distinct(idle.map(([field]) => WORDS[field])).join(" or ")}.` : "",
-        shown < rows.length ? `${grouped(shown)} of ${counted(rows.length, "mark")} shown; ${of_all.slice(0, -1).join(", ")} and key speak of all.` : "",
+        idle.length ? `All is shown here, whatever the ${whatever}.` : "",
+        shown < rows.length
+          ? `${grouped(shown)} of ${counted(rows.length, "mark")} shown; ${of_all} and key speak of all.` : "",
       ].filter(Boolean).join(" ");
     }
 
@@ -320,7 +345,7 @@
     fill_table() {
       if (!this.rows.open) return;
       const wordy = this.tooltips.map(({heading, lines, marks}) => {
-        const {data} = marks.data_source, column = heading.replace(/^@\{?|\}?$/g, "");
+        const {data} = marks.data_source, column = named_by(heading);
         const fill = (template) => {
           const parts = text_of(template).split(/@\{([^}]+)\}|@(\w+)/);
           return (row) => parts.map((part, place) => place % 3 ? part === undefined ? "" : String(data[part]?.[row] ?? "") : part).join("");

@@ -10,6 +10,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, plane, points, rectangles, segments
+from roofcube.plot.drawing.findings import Finding
 from roofcube.plot.drawing.points import (
     axis_label,
     axis_of,
@@ -248,8 +249,9 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
     ]
     told = tables.believed(cube, table, (other,))
     hits, lost = told["inside"] == INSIDE, len(table[other]) - len(told[other])
-    error = float(np.median(np.abs(told[variable] / told[other] - 1.0)))
-    title = f"{int(hits.sum())} of {hits.size} measurements lie in the interval; off by {percent(error)} in the median"
+    off = ("error", "predicted/measured", "")
+    words = f"{int(hits.sum())} of {hits.size} measurements lie in the interval; off by ", off, " in the median"
+    title = Finding("intervals.points", words).over({"predicted": told[variable], "measured": told[other]})
     notes = ["dashed = predicted as measured; upright = interval; hollow = the measurement is outside", shade]
     notes += [f"{counted(lost, 'measurement')} that cannot be true left out of the title"] * bool(lost)
     return plane(parts, name="intervals", x=x, y=y, title=title, notes=notes, key=platform_key(marked), height=620)

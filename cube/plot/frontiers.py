@@ -209,9 +209,9 @@ def _trade_off(
 
 def _on_front(marks: str, *, named: bool) -> Finding:
     """Say how many points are on the front, and whose they are."""
-    whose = (": ", ("names", "", "platform")) if named else ()
-    front, count = ("front", "", ""), ("count", "", "")
-    title, single = ((front, " of ", count, f" {verb} on the front", *whose) for verb in ("are", "is"))
+    front, count, whose = ("front", "", ""), ("count", "", ""), ("names", ": ", "platform")
+    words = ((front, " of ", count, f" {verb} on the front") for verb in ("are", "is"))
+    title, single = ((*one, whose) if named else one for one in words)
     return Finding(marks, title, same=(front, "1"), single=single)
 
 

@@ -3,7 +3,8 @@
 A title is of texts and terms. A term is (how, value, words): of a column or of the ratio of two,
 ``measured/predicted``, the `max`, `min`, `median`, the median `error` of the ratio or the `span` from the least to the
 most. A `max` or `min` is told by the `words` of the rows that have it, a column, or by ``%``. `count` counts the rows,
-`front` those on the front, whose `words` `names` lists. The script of a page reads the same terms.
+`front` those on the front, whose `words` `names` lists, after the text that its value is. The script of a page reads
+the same terms.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ __all__ = ["BELIEVED", "ON_FRONT", "Finding"]
 
 BELIEVED, ON_FRONT = "believed", "on_front"
 MOST_NAMES = 6
-
-
 Term = tuple[str, str, str]
 Title = tuple["str | Term", ...]
 
@@ -61,7 +60,7 @@ class Finding:
 
     def _said(self, columns: tables.Columns, how: str, value: str, words: str) -> str:
         if how in ("count", "front", "names"):
-            return _counted(columns, how, words)
+            return _counted(columns, how, value, words)
         numbers = _numbers(columns, value)
         if how in ("median", "error"):
             return percent(_median(numbers if how == "median" else np.abs(numbers - 1.0)))
@@ -76,7 +75,7 @@ class Finding:
         return tables.holders(columns[words], numbers, held)
 
 
-def _counted(columns: tables.Columns, how: str, words: str) -> str:
+def _counted(columns: tables.Columns, how: str, before: str, words: str) -> str:
     """Count the rows or those on the front, or name what the latter are of."""
     mask = columns[ON_FRONT]
     if how == "count":
@@ -85,7 +84,8 @@ def _counted(columns: tables.Columns, how: str, words: str) -> str:
         return with_thousands(int(mask.sum()))
     names = list(dict.fromkeys(map(str, np.asarray(columns[words])[mask])))
     rest = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {counted(rest, 'other')}" if rest > 0 else "")
+    listed = ", ".join(names[:MOST_NAMES]) + (f" and {counted(rest, 'other')}" if rest > 0 else "")
+    return f"{before}{listed}" if names else ""
 
 
 def _median(numbers: tables.Array) -> float:
@@ -96,4 +96,7 @@ def _median(numbers: tables.Array) -> float:
 def _numbers(columns: tables.Columns, value: str) -> tables.Array:
     one, _, other = value.partition("/")
     numbers = np.asarray(columns[one], dtype="f8")
-    return numbers / np.asarray(columns[other], dtype="f8") if other else numbers
+    if not other:
+        return numbers
+    with np.errstate(divide="ignore", invalid="ignore"):  # what has no ratio is left out
+        return np.asarray(numbers / np.asarray(columns[other], dtype="f8"))

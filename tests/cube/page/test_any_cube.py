@@ -20,7 +20,7 @@ from bokeh.plotting import figure
 import roofcube as rc
 from roofcube import plot
 from roofcube.errors import InvalidDataError
-from roofcube.page import document, sections, tables
+from roofcube.page import document, sections, tables, toggles
 from roofcube.page.figures import draw
 from roofcube.page.selection import MANY, MOST, ROWS, selection_of
 from roofcube.page.subject import subject_of
@@ -426,9 +426,11 @@ def test_one_section_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkey
 
     monkeypatch.setattr(sections, "_fastest_prediction", broken)
     monkeypatch.setattr(document, "best_choices", broken)
+    monkeypatch.setattr(toggles, "fields_of", lambda cube, drawings: broken(cube))
     text = _text(rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "This section could not be written from this cube (IndexError: nothing there)." in text
     assert "The summary could not be written whole from this cube (IndexError: nothing there)." in text
+    assert "The buttons over all figures could not be made (IndexError: nothing there)." in text
     assert "Efficiency is measured over predicted throughput" in text
 
 

@@ -1014,3 +1014,24 @@ def test_a_finding_counts_where_it_holds_at_every_label_that_a_variable_lacks():
         assert "10 W (B" in rendered(rc.plot.heatmap(cube, variable="power_full")).title.text
     bare = cube.isel(batch=slice(0))
     assert rendered(rc.plot.power(bare)).title.text == "Under load: 0 W (A) to 10 W (B)"
+
+
+def test_a_front_on_which_nothing_is_ends_without_a_colon():
+    rule = {"flag_masks": np.array([1], "i4"), "flag_meanings": "above_compute_peak"}
+    cube = xr.Dataset(
+        {"measured_throughput": ("platform", [5.0, 6.0]), "top1": ("platform", [80.0, 70.0]),
+         "quality": ("platform", np.array([1, 1], "i4"), rule)},
+        {"platform": list("AB")},
+    )  # fmt: skip
+    figure = rc.plot.pareto(cube, objectives={"measured_throughput": "max", "top1": "max"})
+    assert rendered(figure).title.text == "0 of 2 points are on the front"
+
+
+def test_the_error_of_intervals_leaves_out_what_was_measured_as_nothing():
+    names = ("predicted_throughput", "predicted_throughput_low", "predicted_throughput_high")
+    cube = xr.Dataset(
+        {name: ("platform", np.array([10.0, 20.0, 30.0]) * by) for name, by in zip(names, (1, 0.5, 2), strict=True)}
+        | {"measured_throughput": ("platform", [0.0, 20.0, 24.0])},
+        {"platform": list("ABC")},
+    )
+    assert rendered(rc.plot.intervals(cube)).title.text.endswith("off by 12.5 % in the median")
