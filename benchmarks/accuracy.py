@@ -8,15 +8,14 @@ The folds take some minutes of one core for each board, new boards about a minut
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import roofcube as rc
-from roofcube.calibration.facts import facts_of
 from roofcube.calibration.fitting.families import family_model, one_thread
-from roofcube.calibration.measured import measured
+from roofcube.calibration.lenders import known_lenders, zoo_boards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,13 +36,11 @@ SEED, ASKED = 100, 300
 
 def boards(networks: int | None = None) -> Iterator[tuple[str, Measured]]:
     """Return the usable rows of each board, of some of its networks where a number is given."""
-    facts, table = facts_of(rc.inputs("zoo")), rc.datasets.load_measurements("zoo")
-    for (name,), rows in table.group_by("platform", maintain_order=True):
-        data = measured(rows, facts)
-        places = np.flatnonzero(data.usable)
+    for name, data in zoo_boards():
+        places = np.arange(len(data))
         if networks is not None:
             places = np.sort(np.random.default_rng(1).permutation(places)[:networks])
-        yield str(name), data.take(places)
+        yield name, data.take(places)
 
 
 def error(model: FamilyModel, data: Measured, places: Array) -> Array:
@@ -95,15 +92,24 @@ def table_of_folds(known: dict[str, Measured], _: int) -> Iterator[str]:
 
 
 def table_of_new_boards(known: dict[str, Measured], draws: int) -> Iterator[str]:
-    """Make the lines of boards with nothing but some rows of their own, and beside all rows of all the others."""
+    """Make the lines of boards with some rows of their own: alone, as `calibrate` has it, and beside all others' rows.
+
+    What the board itself lends to boards like it is left out.
+    """
     hosts = {name: family_model(data, np.arange(len(data)), {}, name) for name, data in known.items()}
-    columns = [f"{count} rows, {among}" for among in ("alone", "beside the others") for count in ALONE]
+    ways = ("with `alone=True`", "as they are", "beside the others' rows")
+    columns = [f"{count} rows, {way}" for way in ways for count in ALONE]
     yield "| board | " + " | ".join(columns) + " |"
     yield "|---" * (len(columns) + 1) + "|"
     means = []
     for name, data in known.items():
         others = {other: host for other, host in hosts.items() if other != name}
-        found = [new_board(name, data, given, count, draws).mean() for given in ({}, others) for count in ALONE]
+        beside = replace(data, lenders=tuple(one for one in known_lenders() if one.name != name))
+        found = [
+            new_board(name, rows, given, count, draws).mean()
+            for rows, given in ((data, {}), (beside, {}), (data, others))
+            for count in ALONE
+        ]
         means.append(found)
         yield f"| {name} | " + " | ".join(f"{one:.1f} %" for one in found) + " |"
     yield "| mean of the boards | " + " | ".join(f"{one:.1f} %" for one in np.mean(means, axis=0)) + " |"

@@ -14,6 +14,7 @@ import xarray as xr
 from roofcube.calibration.facts import facts_of
 from roofcube.calibration.fitted import Fitted
 from roofcube.calibration.fitting.families import fit, one_thread
+from roofcube.calibration.lenders import lenders_of
 from roofcube.calibration.measured import INTERVAL, measured, with_throughput
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.residuals import residual_table
@@ -51,8 +52,8 @@ ANSWER = (
 )  # fmt: skip
 
 
-def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibration:
-    """Learn from measurements what each platform really does, from those rows alone.
+def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: bool = False) -> Calibration:
+    """Learn from measurements what each platform really does; of few rows, beside what boards of a collection taught.
 
     Parameters
     ----------
@@ -69,6 +70,10 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
         without facts is taken as fast as it was seen to be, with headroom, and its status says so. Of dims of their own
         that the measurements have a column of, such as a context, one label: its rows are calibrated on. A platform or
         network of theirs is the one that the rows name, whatever else is spelt alike.
+    alone : bool
+        Learn from these rows alone. Otherwise boards of up to 200 rows, of networks like those of the collection `zoo`
+        and at as many bytes, lean on how its boards run such networks, as far as their rows bear that out (`trust` says
+        how far). A board of the collection leans on the others.
 
     Returns
     -------
@@ -98,7 +103,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     >>> speeds = {1: 900, 2: 1500, 4: 2200, 8: 2800}
     >>> rows = [same | {"batch": batch, "throughput_compute_per_s": speed} for batch, speed in speeds.items()]
     >>> inputs = rc.inputs("mnist", platforms=board, precision="INT8")
-    >>> rc.calibrate(rows, inputs=inputs).trust["rows"].item()
+    >>> rc.calibrate(rows, inputs=inputs, alone=True).trust["rows"].item()
     4
 
     Notes
@@ -108,9 +113,10 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     (grouped convolutions, attention, element-wise traffic, kernels) take none. A Gaussian process takes what is left:
     by name and size, and from fifteen topologies on by descriptors, whose scales are learned (Rasmussen & Williams,
     Gaussian Processes for Machine Learning, 2006). What has few rows is predicted from larger boards among the
-    measurements too, by one factor and then deviations, as far as the rows bear that out; a key is not needed, and a
-    wrong one is overruled. Intervals are conformal: they come from errors on networks left out
-    (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
+    measurements too, by one factor and then deviations, or by a law of its own beside what these leave, as far as the
+    rows bear that out; a key is not needed, and a wrong one is overruled. Intervals are conformal: they come from
+    errors on networks left out (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of
+    the kin was measured.
     """
     _check_inputs(inputs)
     inputs = None if inputs is None else without_results(inputs)
@@ -127,6 +133,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
         msg = f"`measurements`: expected rows to calibrate on, got none that can be used; fix the rows ({reasons})"
         raise InvalidDataError(msg)
     with one_thread():
+        data = data if alone else replace(data, lenders=lenders_of(data))
         return Calibration(data.facts, data, fit(data), own_labels={} if inputs is None else own_labels(inputs))
 
 
@@ -332,7 +339,7 @@ class Calibration(Fitted):
     @cached_property
     def trust(self) -> pl.DataFrame:
         """What can and cannot be trusted, a row per platform, mode and precision."""
-        return trust_table(self.used, self.reach)
+        return trust_table(self.used, self.reach, self.engine)
 
     @cached_property
     def rows(self) -> pl.DataFrame:

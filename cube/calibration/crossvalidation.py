@@ -482,7 +482,8 @@ def _cached(
 
 
 def _cache_key(data: Measured) -> str:
-    """Hash rows, facts and this package's code."""
+    """Hash rows, facts, who lends and this package's code."""
     facts = [asdict(machine) for machine in data.facts.hardware.values()]
     facts += [asdict(network) for network in data.facts.networks.values()]
-    return digest([code_key(), data.table.write_csv(), json.dumps(facts)])[:24]
+    lenders = [one.name for one in data.lenders]
+    return digest([code_key(), data.table.write_csv(), json.dumps(facts), *lenders])[:24]

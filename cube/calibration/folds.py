@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,5 +87,5 @@ def fold_rows(data: Measured, kept: Array, out: Array) -> tuple[Measured, Indexe
     if stated[data.rows.hardware[np.concatenate([kept, out])]].all():
         return data.take(kept), data.rows.take(out)
     facts = Facts({key: one for key, one in data.facts.hardware.items() if one.stated}, data.facts.networks)
-    fold = measured(data.table[kept].drop("row"), facts)
+    fold = replace(measured(data.table[kept].drop("row"), facts), lenders=data.lenders)
     return fold, indexed_rows(data.table[out].select(KEY_COLUMNS), fold.facts)

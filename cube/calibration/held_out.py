@@ -73,6 +73,7 @@ def rows_key(data: Measured) -> str:
     columns = [name for name in (*KEYS, *MEASURED) if name in data.table.columns]
     content: list[Any] = [list(data.table.select(columns).iter_rows())]
     content += [[asdict(one) for one in known.values()] for known in (data.facts.hardware, data.facts.networks)]
+    content += [one.name for one in data.lenders]
     return digest([json.dumps(_nine_digits(content))])[:16]
 
 

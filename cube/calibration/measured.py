@@ -16,6 +16,8 @@ from roofcube.labels import KEY_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from roofcube.calibration.fitting.borrowed import Lender
+
 __all__ = ["INTERVAL", "Measured", "fastest", "measured", "unit_off", "with_throughput"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -47,6 +49,8 @@ class Measured:
         Initiation interval [s] of dataflow designs; NaN where not given.
     reason : array of str
         Why a row is not fitted to; empty where it is.
+    lenders : tuple of Lender
+        Boards of other tables that teach what has few rows.
     """
 
     table: pl.DataFrame
@@ -56,6 +60,7 @@ class Measured:
     power: Array
     interval: Array
     reason: Array
+    lenders: tuple[Lender, ...] = ()
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -64,7 +69,7 @@ class Measured:
         """Return some of the rows."""
         return Measured(
             self.table[index], self.facts, self.rows.take(index), self.seconds[index], self.power[index],
-            self.interval[index], self.reason[index],
+            self.interval[index], self.reason[index], self.lenders,
         )  # fmt: skip
 
     @property

@@ -27,6 +27,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # beyond the measured sizes and batches by more than this factor a prediction extrapolates
 MARGIN = 2.0
 FEW = 7
+# who lends less than this is not named
+LEAST_SHARE = 0.1
 UNMEASURED = "no row of this family was calibrated: measure what suggest() names"
 OTHER_WIDTHS = "no width of this network was measured"
 NOTHING_NEAR = "no network with such layers was measured"
@@ -148,7 +150,7 @@ def _beyond_reach(reach: Reach, network: NetworkTotals, batch: float) -> list[st
     return doubts
 
 
-def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
+def trust_table(data: Measured, reach: dict[str, Reach], engine: FittedFamilies) -> pl.DataFrame:
     """Return what can and cannot be trusted, a row per platform, mode and precision that has rows that count."""
     lines = []
     for machine in np.unique(data.rows.hardware).tolist():
@@ -156,6 +158,7 @@ def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
         hardware, networks = rows.machines[machine], len(np.unique(rows.network))
         doubts = _reservations(hardware, rows, networks, reach[hardware.family])
         doubts += _several_set_ups(data, hardware)
+        doubts += _leaning(engine.families[hardware.family], machine)
         lines.append({
             "platform": hardware.platform, "mode": hardware.mode, "precision": hardware.precision,
             "family": hardware.family, "rows": len(rows), "networks": networks,
@@ -175,6 +178,20 @@ def _several_set_ups(data: Measured, hardware: Machine) -> list[str]:
     if not len(base) or base.max() <= WATTS_RANGE_FACTOR * base.min():
         return []
     return [f"power of several set-ups (base {base.min():.2g} to {base.max():.2g} W): do not trust watts"]
+
+
+def _leaning(model: FamilyModel, machine: int) -> list[str]:
+    """Say how much of what is believed of a board leans on what others leave of the same networks."""
+    lent: dict[str, float] = {}
+    for one in model.sisters:
+        borrowed = getattr(one.model, "borrowed", None)
+        if borrowed and (not one.hardware or machine in one.hardware):
+            lent[borrowed.of] = lent.get(borrowed.of, 0.0) + one.weight
+    share = sum(lent.values())
+    if share < LEAST_SHARE:
+        return []
+    names = [name for name in sorted(lent, key=lambda name: -lent[name]) if lent[name] >= LEAST_SHARE * share]
+    return [f"{100 * share:.0f} % leans on how {', '.join(names)} run{'s' if len(names) == 1 else ''} such networks"]
 
 
 def _reservations(hardware: Machine, rows: IndexedRows, networks: int, reach: Reach) -> list[str]:

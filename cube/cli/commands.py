@@ -272,7 +272,7 @@ def diff_command(a: Path, b: Path, as_json: bool) -> None:
 @main.command()
 @click.option("-o", "--output", type=OUTPUT_FILE, help="Write the table to this CSV.")
 @click.option(
-    "--write", is_flag=True, help="Keep the tables and the predictions that the pages show (a minute or two)."
+    "--write", is_flag=True, help="Keep the tables and predictions that pages show, and boards that lend (minutes)."
 )
 @as_json_option
 def errors(output: Path | None, write: bool, as_json: bool) -> None:
@@ -293,7 +293,9 @@ def errors(output: Path | None, write: bool, as_json: bool) -> None:
         say(output, err=as_json)
     if write:
         from roofcube.calibration import held_out
+        from roofcube.calibration.lenders import write_lenders
 
+        say(write_lenders(), err=as_json)
         say(held_out.write_held_out(held_out.compute_held_out(calibration)), err=as_json)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.calibration.facts import TILES
+from roofcube.calibration.fitting.borrowed import SHARES
 from roofcube.calibration.fitting.dataflow import PipelineFill, fit_fill
 from roofcube.calibration.fitting.evidence import LEAST_TOPOLOGIES
 from roofcube.calibration.fitting.family import FamilyModel, fit_family, prior_from
@@ -19,9 +21,10 @@ from roofcube.calibration.fitting.sisters import Sister, kinships, weighed
 from roofcube.vocabulary import BOUNDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from roofcube.calibration.fitting.borrowed import Lender
     from roofcube.calibration.measured import Measured
     from roofcube.calibration.rows import IndexedRows
 
@@ -41,10 +44,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # a family with fewer rows than this leans on what the other families teach; more rows speak for themselves
 FEW_ROWS = 24
-# plausible centres of the prior tried beside its mean: new platforms of 3 and 5 rows are 17 and 8 % off, not 20 and 9
-DRAWS = 12
-# a board is tried as a sister of what has at most half of its rows
-LARGER = 2
+# plausible centres of the prior tried beside its mean, the more the likelier it is: new platforms of 3 and 5 rows are
+# 17 and 8 % off, not 20 and 9
+DRAWS = 36
+# a board is tried as a sister of what has at most half of its rows, and lends to what has no more than so many: these
+# tell themselves what the law leaves, and a fit beside each other board would take seconds
+LARGER, LENT_TO = 2, 200
 # that one of the others is a sister is three to one beforehand, whatever their keys say
 SISTER = 3.0
 
@@ -139,9 +144,16 @@ def family_model(
 
 def _by_itself(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> FamilyModel:
     """Fit one family to its rows; of few, with the prior that the others teach."""
-    few = len(index) < FEW_ROWS
-    priors = prior_from(teachers(others, name)) if few else prior_from([])
-    return fit_family(data.rows.take(index), data.seconds[index], priors, draws=DRAWS if few else 0)
+    few, rows = len(index) < FEW_ROWS, data.rows.take(index)
+    priors = prior_from(_taught(data, rows, others, name))
+    return fit_family(rows, data.seconds[index], priors, draws=DRAWS if few else 0)
+
+
+def _taught(data: Measured, rows: IndexedRows, others: Mapping[str, FamilyModel], name: str) -> list[Array]:
+    """Return the parameters of other boards that few rows lean on: of this table, and what is known of others."""
+    if len(rows) >= FEW_ROWS:
+        return []
+    return [*teachers(others, name), *(one.modes for one in data.lenders if one.knows(rows))]
 
 
 def _with_sisters(
@@ -162,12 +174,32 @@ def _with_sisters(
         rich = len(np.unique(rows.net("topology")[rest])) >= LEAST_TOPOLOGIES
         if rich and LARGER * few <= len(rest):
             found += _inside(model, data, index[here], np.delete(index, here))
-    if known and not found and len(index):
+    if not found and len(index):
         pairs = [kinships(one, (), rows, target) for one in known]
         # no board is likelier a sister than another
         pairs = [(sister, evidence + np.log(SISTER / len(known))) for sister, evidence in pairs]
+        pairs += _beside([*known, *data.lenders], rows, target, _taught(data, rows, others, name))
         found += weighed(model.evidence, pairs)[1]
     return replace(model, sisters=tuple(found)) if found else model
+
+
+def _beside(
+    known: Sequence[FamilyModel | Lender],
+    rows: IndexedRows,
+    target: Array,
+    taught: Sequence[Array],
+    hardware: tuple[int, ...] = (),
+) -> list[tuple[Sister, Array]]:
+    """Fit the law to the rows of a board beside what it leaves on other boards of many networks, with ln evidence.
+
+    Together they are as likely beforehand as the rows by themselves.
+    """
+    if len(rows) > LENT_TO:
+        return []
+    lent = [one for board, share in itertools.product(known, SHARES) if (one := board.lend(rows, share))]
+    priors = prior_from(taught, hidden=False)
+    models = [fit_family(rows, target, priors, draws=1, borrowed=one) for one in lent]
+    return [(Sister(hardware, one, own=1.0), np.array([one.evidence - np.log(len(models))])) for one in models]
 
 
 def _inside(model: FamilyModel, data: Measured, own: Array, rest: Array) -> list[Sister]:
@@ -178,9 +210,9 @@ def _inside(model: FamilyModel, data: Measured, own: Array, rest: Array) -> list
     alone = fit_family(rows.take(own), seconds[own], prior_from([]), draws=DRAWS if len(own) < FEW_ROWS else 0)
     sister, evidence = kinships(others, hardware, rows.take(own), seconds[own])
     pooled = model.evidence - others.evidence
-    itself = Sister(hardware, alone, own=1.0)
-    _, kept = weighed(pooled, [(sister, evidence), (itself, np.array([alone.evidence - np.log(SISTER)]))])
-    return list(kept)
+    apart = [(Sister(hardware, alone, own=1.0), np.array([alone.evidence]))]
+    apart += _beside([others], rows.take(own), seconds[own], [], hardware)
+    return list(weighed(pooled, [(sister, evidence), *((one, weak - np.log(SISTER)) for one, weak in apart)])[1])
 
 
 def teachers(models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:

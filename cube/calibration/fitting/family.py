@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.calibration.facts import TILES
+from roofcube.calibration.fitting.borrowed import Borrowed
 from roofcube.calibration.fitting.evidence import learned_kernel
 from roofcube.calibration.fitting.law import (
     COMPUTE,
@@ -19,10 +20,18 @@ from roofcube.calibration.fitting.law import (
     floor,
     log_time,
 )
-from roofcube.calibration.fitting.least_squares import SCATTER, Prior, Solution, by_group, fit_law
+from roofcube.calibration.fitting.least_squares import SCATTER, Prior, Solution, by_group, fit_laws
 from roofcube.calibration.fitting.mistakes import MISTAKEN, mistakes
 from roofcube.calibration.fitting.priors import prior_from, weak_prior
-from roofcube.calibration.fitting.residual import Posterior, covariance, kernel_inputs, parameter_covariance, posterior
+from roofcube.calibration.fitting.residual import (
+    NEAR,
+    Posterior,
+    covariance,
+    kernel_inputs,
+    parameter_covariance,
+    posterior,
+    pulled,
+)
 from roofcube.calibration.rows import distinct
 
 if TYPE_CHECKING:
@@ -45,11 +54,6 @@ ROUNDS = 2
 KNOTS = 8
 # a structure whose evidence is this much below the best is left out
 NEGLIGIBLE = 1e-3
-# a network is near one that was measured where their residuals agree as at one correlation length
-NEAR = float(np.exp(-0.5))
-# a board that is slow in one kind of work is slow in most, and it is like others: nine to one before any row is seen
-ODDS = 9.0
-WEAK = 2  # so many of the priors of each tile come first: what others teach, where there are any
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class FamilyModel:
         Hardware and network of configurations that were measured to take less time at a larger batch.
     above_bandwidth : tuple of float
         As `above_peak`, of the listed bandwidth.
+    borrowed : Borrowed, optional
+        What the law leaves on another board, beside which it was fitted.
     """
 
     groups: tuple[int, ...]
@@ -94,6 +100,7 @@ class FamilyModel:
     sisters: tuple[Sister, ...] = ()
     falling: tuple[tuple[int, int], ...] = ()
     above_bandwidth: tuple[float, ...] = ()
+    borrowed: Borrowed | None = None
 
     @property
     def wrong(self) -> Array:
@@ -140,10 +147,14 @@ class FamilyModel:
         return mean
 
     def _mean(self, rows: IndexedRows) -> Array:
-        group, place = self.group(rows), kernel_inputs(rows)
-        mean = np.zeros(len(rows))
+        group, feature, first = self.group(rows), self._features(rows), self.structures[0].posterior
+        # structures differ in how they weigh the rows, not in the kernel
+        pull = np.sum([one.weight * one.posterior.pull for one in self.structures], axis=0)
+        mean = pulled(first.kernel, kernel_inputs(rows), first.place, pull)
         for one in self.structures:
-            mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
+            mean += one.weight * one.posterior.law(feature[one.tile], group)
+        if self.borrowed:
+            mean += self.borrowed.log_factor(rows)
         for here, sisters in self._with_sisters(rows):
             mean[here] *= 1.0 - sum(one.weight for one in sisters)
             mean[here] += sum(one.mean(rows.take(here)) for one in sisters)
@@ -152,6 +163,10 @@ class FamilyModel:
             seen = np.log([*(above or [1.0] * len(self.groups)), 1.0])[group]
             mean = np.maximum(mean, least - seen)
         return mean
+
+    def _features(self, rows: IndexedRows) -> dict[int, Array]:
+        """Return the features in each way to count the work that a structure has."""
+        return {tile: features(rows, tile) for tile in {one.tile for one in self.structures}}
 
     def deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array:
         """Return the standard deviation of ln seconds, across structures too; `unseen` as of `Posterior.deviation`.
@@ -176,13 +191,16 @@ class FamilyModel:
         )
 
     def _deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array:
-        group, place = self.group(rows), kernel_inputs(rows)
+        group, feature, first = self.group(rows), self._features(rows), self.structures[0].posterior
+        shared = covariance(first.kernel, kernel_inputs(rows), first.place)
         means, spreads = [], []
         for one in self.structures:
-            feature = features(rows, one.tile)
-            means.append(one.posterior.mean(feature, group, place))
-            spreads.append(one.posterior.deviation(feature, group, place, unseen=unseen))
-        mean, deviation = _mixed([one.weight for one in self.structures], means, np.square(spreads))
+            means.append(one.posterior.law(feature[one.tile], group) + shared @ one.posterior.pull)
+            spreads.append(one.posterior.deviation(feature[one.tile], group, shared, unseen=unseen))
+        variances = np.square(spreads)
+        if self.borrowed:
+            variances = variances + self.borrowed.variance(rows)
+        mean, deviation = _mixed([one.weight for one in self.structures], means, variances)
         for here, sisters in self._with_sisters(rows):
             parts = [one.moments(rows.take(here)) for one in sisters]
             own = 1.0 - sum(one.weight for one in sisters)
@@ -203,6 +221,15 @@ class FamilyModel:
         likely = max(self.structures, key=lambda one: one.weight).posterior
         return likely.nearness(kernel_inputs(rows)) < NEAR if likely.kernel.spread else None
 
+    def lend(self, rows: IndexedRows, share: float) -> Borrowed | None:
+        """Return a share of what the law leaves here, for a board of the same table; None where names alone tell."""
+        likely = max(self.structures, key=lambda one: one.weight).posterior
+        if not likely.kernel.spread:
+            return None
+        own = ", ".join(dict.fromkeys(rows.machines[one].platform for one in self.groups))
+        names = tuple(dict.fromkeys(one.topology for one in rows.nets))
+        return Borrowed(own, share, likely.kernel, names, likely.place, likely.pull)
+
     def without_each(self, rows: IndexedRows, target: Array, left_out: Array) -> tuple[Array, Array]:
         """Return what the rows that were fitted to would be predicted as without all of their kind, and how surely.
 
@@ -215,12 +242,13 @@ class FamilyModel:
         left_out : array of int
             What is left out together.
         """
-        group = self.group(rows)
+        group, feature = self.group(rows), self._features(rows)
+        beside, doubt = (self.borrowed.log_factor(rows), self.borrowed.variance(rows)) if self.borrowed else (0.0, 0.0)
         found = [
-            one.posterior.without_each(features(rows, one.tile), group, target, left_out) for one in self.structures
+            one.posterior.without_each(feature[one.tile], group, target - beside, left_out) for one in self.structures
         ]
         means, spreads = (np.array(part) for part in zip(*found, strict=True))
-        mean, deviation = _mixed([one.weight for one in self.structures], means, spreads**2)
+        mean, deviation = _mixed([one.weight for one in self.structures], means + beside, spreads**2 + doubt)
         for here, sisters in self._with_sisters(rows):
             parts = [one.without_each(rows.take(here), target[here], left_out[here]) for one in sisters]
             own = 1.0 - sum(one.weight for one in sisters)
@@ -232,10 +260,10 @@ class FamilyModel:
 
         The residual is a factor on the whole time, so it changes no share.
         """
-        group = self.group(rows)
+        group, feature = self.group(rows), self._features(rows)
         total = np.zeros((len(rows), len(PRIOR_MEAN)))
         for one in self.structures:
-            part = coefficients(one.posterior.theta[group]) * features(rows, one.tile)
+            part = coefficients(one.posterior.theta[group]) * feature[one.tile]
             total += one.weight * part / part.sum(1, keepdims=True)
         return total
 
@@ -252,7 +280,9 @@ class FamilyModel:
         return flag
 
 
-def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:
+def fit_family(
+    rows: IndexedRows, target: Array, priors: Sequence[Prior], *, draws: int = 0, borrowed: Borrowed | None = None
+) -> FamilyModel:
     """Fit every structure to the rows of a family and weigh them by evidence.
 
     Parameters
@@ -265,7 +295,12 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
         One for each of `TILES`, or several times as many.
     draws : int
         How many more centres of the prior to try, for a family of few rows.
+    borrowed : Borrowed, optional
+        What another board leaves, beside which the law is fitted.
     """
+    seconds = target
+    if borrowed:
+        target = seconds - borrowed.log_factor(rows)
     hardware, group = np.unique(rows.hardware, return_inverse=True)
     place, count = kernel_inputs(rows), len(hardware)
     tiles = [features(rows, tile) for tile in range(len(TILES))]
@@ -274,10 +309,8 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
     flows = rows.machines[int(hardware[0])].dataflow
     # what the law does not describe it cannot judge
     for left in reversed(range(1 if flows else ROUNDS)):
-        solutions = [
-            fit_law(feature[right], target[right], group[right], count, prior)
-            for feature, prior in zip(inputs, priors, strict=True)
-        ]
+        there = [feature[right] for feature in inputs]
+        solutions = fit_laws(there, target[right], group[right], count, priors)
         likely = int(np.argmin([one.evidence for one in solutions]))
         around = inputs[likely], target, group, count, place
         kernel = _learned(*around, priors[likely], solutions[likely], right)
@@ -286,35 +319,39 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
             break
         right = np.flatnonzero(~wrong)
     if draws:
-        evidence = _evidence([_mistakes(inputs[one], *around[1:], priors[one], solutions[one], kernel)[1]
-                              for one in range(len(priors))])  # fmt: skip
+        every = [
+            _mistakes(feature, *around[1:], prior, found, kernel)[1]
+            for feature, prior, found in zip(inputs, priors, solutions, strict=True)
+        ]
+        evidence = _evidence(every, priors)
+    weight = _weights(solutions, priors)
+    # a likelier structure has more of them
+    centres = {number: _centres(priors[number], int(np.ceil(draws * weight[number]))) for number in
+               np.flatnonzero(weight).tolist()}  # fmt: skip
+    drawn = [(number, prior) for number, several in centres.items() for prior in several[1:]]
+    there = [inputs[number][right] for number, _ in drawn]
+    moved = fit_laws(there, target[right], group[right], count, [prior for _, prior in drawn]) if drawn else []
+    found = [(number, priors[number], solutions[number]) for number in centres]
+    found += [(number, prior, one) for (number, prior), one in zip(drawn, moved, strict=True)]
     structures = []
-    weight = _weights(solutions)
-    for number in np.flatnonzero(weight).tolist():
-        centres = _centres(priors[number], draws)
-        for prior in centres:
-            found = (
-                solutions[number]
-                if prior is priors[number]
-                else fit_law(inputs[number][right], target[right], group[right], count, prior)
-            )
-            noise = np.full(len(target), MISTAKEN)
-            noise[right] = found.noise
-            found = Solution(found.theta, noise, found.evidence)
-            conditioned = posterior(inputs[number], target, group, count, place, prior, found, kernel)
-            share = float(weight[number]) / len(centres)
-            structures.append(Structure(number % len(TILES), share, conditioned))
+    for number, prior, one in found:
+        noise = np.full(len(target), MISTAKEN)
+        noise[right] = one.noise
+        conditioned = posterior(inputs[number], target, group, count, place, prior, replace(one, noise=noise), kernel)
+        share = float(weight[number]) / len(centres[number])
+        structures.append(Structure(number % len(TILES), share, conditioned))
     # of each tile the likelier
     best = [min(solutions[tile :: len(TILES)], key=lambda one: one.evidence) for tile in range(len(TILES))]
     modes = np.array([one.theta[: inputs[0].shape[1]] for one in best])
     above, wide = (
-        tuple(float(np.exp((least - target)[right][group[right] == one].max(initial=0.0))) for one in range(count))
+        tuple(float(np.exp((least - seconds)[right][group[right] == one].max(initial=0.0))) for one in range(count))
         for least in floor(rows)
     )
-    falling = _falling(rows.take(right), target[right])
+    falling = _falling(rows.take(right), seconds[right])
     return FamilyModel(
-        tuple(int(one) for one in hardware), tuple(structures), modes, flows, above, evidence, (), falling, wide
-    )
+        tuple(int(one) for one in hardware), tuple(structures), modes, flows, above, evidence, (), falling, wide,
+        borrowed,
+    )  # fmt: skip
 
 
 def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
@@ -326,22 +363,17 @@ def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
     return tuple(sorted({(int(hardware[one]), int(network[one])) for one in falls}))
 
 
-def _plausible(count: int) -> Array:
-    """Return how likely structures are beforehand: around the second of two priors, and as others are, likelier."""
-    number = np.arange(count) // len(TILES)
-    return np.where(number % 2, ODDS, 1.0) * np.where(number < WEAK, ODDS, 1.0)
-
-
-def _evidence(every: Sequence[float]) -> float:
+def _evidence(every: Sequence[float], priors: Sequence[Prior]) -> float:
     """Return the ln evidence of a family: of few rows the likeliest structure alone would promise what none can."""
-    plausible = _plausible(len(every))
+    plausible = np.array([one.plausible for one in priors])
     return float(np.logaddexp.reduce(np.array(every) + np.log(plausible / plausible.sum())))
 
 
-def _weights(solutions: Sequence[Solution]) -> Array:
+def _weights(solutions: Sequence[Solution], priors: Sequence[Prior]) -> Array:
     """Weigh structures by evidence."""
+    plausible = np.array([one.plausible for one in priors])
     evidence = np.array([one.evidence for one in solutions])
-    weight = _plausible(len(solutions)) * np.exp(-0.5 * (evidence - evidence.min()))
+    weight = plausible * np.exp(-0.5 * (evidence - evidence.min()))
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
     result: Array = weight / weight.sum()
     return result

@@ -89,6 +89,6 @@ def _predicted(known: Posterior, feature: Array, target: Array, out: Array, kept
 
     kernel = learned_kernel(known.place.take(kept), left, linked(kept), known.noise[kept])
     rest, there = _rows_of(known, kept, kernel), known.place.take(out)
-    shared = linked(out) + covariance(kernel, there, rest.place)
-    mean = value[out] + shared @ cho_solve((rest.factor, True), left, check_finite=False)
-    return mean, rest.deviation(feature[out], known.group[out], there)
+    shared = covariance(kernel, there, rest.place)
+    mean = value[out] + (linked(out) + shared) @ cho_solve((rest.factor, True), left, check_finite=False)
+    return mean, rest.deviation(feature[out], known.group[out], shared)

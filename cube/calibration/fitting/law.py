@@ -178,10 +178,10 @@ def coefficients(theta: Array) -> Array:
 
 
 def log_time(feature: Array, theta: Array) -> tuple[Array, Array]:
-    """Return ln of the seconds of a batch and its gradient in θ; `theta` is one row or one a row."""
+    """Return ln of the seconds of a batch and its gradient in θ, the last axis; `theta` is one row or one a row."""
     moved = np.exp(np.clip(theta, -60.0, 40.0)) * feature
-    seconds = (np.where(EFFICIENCY, feature, 0.0) + moved).sum(1)
-    return np.log(seconds), moved / seconds[:, None]
+    seconds = (np.where(EFFICIENCY, feature, 0.0) + moved).sum(-1)
+    return np.log(seconds), moved / seconds[..., None]
 
 
 def label(tile: int) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KERNEL",
+    "NEAR",
     "Kernel",
     "Place",
     "Posterior",
@@ -25,6 +26,7 @@ __all__ = [
     "descriptors",
     "kernel_inputs",
     "named_covariance",
+    "nearest",
     "nearness",
     "parameter_covariance",
     "posterior",
@@ -75,6 +77,8 @@ class Kernel:
 KERNEL = Kernel()
 # a board that was not measured may be off by one factor beside: as much as one parameter of a board is
 UNSEEN = 0.25
+# a network is near one that was measured where their residuals agree as at one correlation length
+NEAR = float(np.exp(-0.5))
 # rows at a time: a block times the rows of a thousand networks is 60 MB
 BLOCK = 8192
 
@@ -192,6 +196,16 @@ def pulled(kernel: Kernel, here: Place, there: Place, pull: Array) -> Array:
     return result
 
 
+def nearest(kernel: Kernel, here: Place, there: Place) -> Array:
+    """Return the correlation of each place with the nearest one there by descriptors."""
+    found = np.empty(len(here.octave))
+    for start in range(0, len(found), BLOCK):
+        block = np.arange(start, min(start + BLOCK, len(found)))
+        found[block] = described_covariance(kernel, here.take(block), there).max(1)
+    result: Array = found / kernel.spread**2
+    return result
+
+
 @dataclass(frozen=True)
 class Posterior:
     """Law and residual of one family in one structure, conditioned on its rows.
@@ -223,33 +237,28 @@ class Posterior:
         linked = parameter_covariance(self.gradient, self.group, self.gradient, self.group, self.prior, self.groups)
         return _factor(self.kernel, linked, self.place, self.noise)
 
-    def mean(self, feature: Array, group: Array, here: Place) -> Array:
-        """Return the expected ln seconds: law, tilt along its tangent, residual."""
+    def law(self, feature: Array, group: Array) -> Array:
+        """Return the expected ln seconds but for the residual: the law and its tilt along its tangent."""
         value, gradient = log_time(feature, self.theta[group])
-        tilt = (gradient * self.tilt[group]).sum(1)
-        result: Array = value + tilt + pulled(self.kernel, here, self.place, self.pull)
+        result: Array = value + (gradient * self.tilt[group]).sum(1)
         return result
 
     def nearness(self, here: Place) -> Array:
         """Return the correlation with the nearest training row by descriptors, 1 at it and 0 far from all of them."""
-        found = np.empty(len(here.octave))
-        for start in range(0, len(found), BLOCK):
-            block = np.arange(start, min(start + BLOCK, len(found)))
-            found[block] = described_covariance(self.kernel, here.take(block), self.place).max(1)
-        result: Array = found / self.kernel.spread**2
-        return result
+        return nearest(self.kernel, here, self.place)
 
-    def deviation(self, feature: Array, group: Array, here: Place, *, unseen: bool = True) -> Array:
+    def deviation(self, feature: Array, group: Array, shared: Array, *, unseen: bool = True) -> Array:
         """Return the standard deviation of ln seconds: parameters, residual and noise.
 
-        `unseen` is false where somebody else tells how far a group that was not seen may depart from the others.
+        `shared` is the covariance of the residual with that of the training rows. `unseen` is false where somebody else
+        tells how far a group that was not seen may depart from the others.
         """
         _, gradient = log_time(feature, self.theta[group])
         linked = parameter_covariance(gradient, group, self.gradient, self.group, self.prior, self.groups)
         own = ((gradient @ self.prior.covariance) * gradient).sum(1)
         own += ((gradient * GROUP_DEVIATION) ** 2).sum(1) * np.where(group == self.groups, unseen, self.groups > 1)
         own += UNSEEN**2 * ((group == self.groups) & unseen)
-        linked += covariance(self.kernel, here, self.place)
+        linked += shared
         solved = solve_triangular(self.factor, linked.T, lower=True, check_finite=False)
         variance = own + self.kernel.variance + self.kernel.noise**2 - (solved**2).sum(0)
         result: Array = np.sqrt(np.maximum(variance, self.kernel.noise**2))

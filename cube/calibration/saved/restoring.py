@@ -15,6 +15,7 @@ import polars as pl
 
 from roofcube.calibration.facts import TILES, Facts, Machine, NetworkTotals
 from roofcube.calibration.fitted import Fitted
+from roofcube.calibration.fitting.borrowed import Borrowed
 from roofcube.calibration.fitting.dataflow import PipelineFill
 from roofcube.calibration.fitting.families import FittedFamilies
 from roofcube.calibration.fitting.family import FamilyModel, Structure
@@ -24,6 +25,7 @@ from roofcube.calibration.fitting.least_squares import Prior
 from roofcube.calibration.fitting.power import POWER_TERMS, PowerModel
 from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, descriptors
 from roofcube.calibration.fitting.sisters import Kinship, Sister
+from roofcube.calibration.lenders import known_lenders
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
 from roofcube.calibration.rows import IndexedRows, batches, indexed_rows
 from roofcube.calibration.saved.definite import has_root
@@ -265,7 +267,10 @@ def _measured(whole: Part, facts: Facts) -> Measured:
     # whatever is told of the others: of these no prediction can be scored
     for which, why in ((rows.network < 0, NO_NETWORK), (rows.hardware < 0, NO_HARDWARE), (~timed, NO_THROUGHPUT)):
         reason[which & ~used] = why
-    return Measured(table, facts, rows, reason=reason, **arrays)
+    # of older files nothing was lent; what is computed later of rows left out takes the boards of today
+    names = [one.text() for one in whole["lenders"].parts()] if "lenders" in whole else []
+    lenders = tuple(one for one in known_lenders() if one.name in names)
+    return Measured(table, facts, rows, reason=reason, lenders=lenders, **arrays)
 
 
 # what was fitted ------------------------------------------------------------------------------------------------------
@@ -282,6 +287,8 @@ def _family(part: Part, machines: list[Machine], hardware: Array | None = None) 
         raise _wrong(part["groups"], f"the places of what was measured, {np.unique(hardware).tolist()}")
     if not all(np.array_equal(one.posterior.group, group) for one in structures):
         raise _wrong(part["structures"], f"the groups of the {len(group)} rows of this family", "others")
+    if not all(_is_alike(one.posterior, structures[0].posterior) for one in structures):
+        raise _wrong(part["structures"], "one kernel and one place of each row", "others")
     _check_shares(part["structures"], [one.weight for one in structures], whole=True)
     sisters = []
     if hardware is not None:
@@ -300,7 +307,23 @@ def _family(part: Part, machines: list[Machine], hardware: Array | None = None) 
         part["dataflow"].flag() if "dataflow" in part else machines[groups[0]].dataflow, tuple(above.tolist()),
         part["evidence"].number() if "evidence" in part else 0.0, tuple(sisters),
         tuple((int(one), int(other)) for one, other in falling), tuple(wide.tolist()),
+        _borrowed(part["borrowed"]) if "borrowed" in part and part["borrowed"].value is not None else None,
     )  # fmt: skip
+
+
+def _borrowed(part: Part) -> Borrowed:
+    kernel, pull = _kernel(part["kernel"]), part["pull"].numbers(None)
+    names = tuple(one.text() for one in part["topologies"].parts())
+    if not kernel.spread or not len(pull):
+        raise _wrong(part, "rows whose descriptors tell", "none")
+    place = _place(part["place"], len(pull), described=True)
+    part["place"]["topology"].places(len(pull), count=len(names))
+    return Borrowed(part["of"].text(), part["share"].number(0.0, 1.0), kernel, names, place, pull)
+
+
+def _is_alike(one: Posterior, other: Posterior) -> bool:
+    columns = [(getattr(one.place, field.name), getattr(other.place, field.name)) for field in fields(Place)]
+    return one.kernel == other.kernel and all(np.array_equal(*column, equal_nan=True) for column in columns)
 
 
 def _check_shares(part: Part, weights: list[float], *, whole: bool = False) -> None:
@@ -340,7 +363,8 @@ def _prior(part: Part) -> Prior:
     covariance = part["covariance"].numbers(COUNT, COUNT, least=-PLAUSIBLE, most=PLAUSIBLE)
     if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance)[0] <= 0.0:
         raise _wrong(part["covariance"], "a symmetric matrix with positive eigenvalues", "another")
-    return Prior(part["mean"].numbers(COUNT), covariance)
+    plausible = part["plausible"].number(LEAST) if "plausible" in part else 1.0
+    return Prior(part["mean"].numbers(COUNT), covariance, plausible)
 
 
 def _kernel(part: Part) -> Kernel:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fitted", "signed", "write_fitted"]
 
-# 1: without a checksum, of a law of fewer terms; 2: without sisters; 3: without odd networks
-FORMAT, VERSION = "roofcube calibration", 4
+# 1: without a checksum, of a law of fewer terms; 2: without sisters; 3: without odd networks; 4: nothing is borrowed
+FORMAT, VERSION = "roofcube calibration", 5
 CHECKSUM = "sha256"
 # the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
 FIRST = (
@@ -53,6 +53,7 @@ def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
         "version": VERSION,
         "name": calibration.name,
         **({"own_labels": calibration.own_labels} if calibration.own_labels else {}),
+        "lenders": [one.name for one in calibration.data.lenders],
         "hardware": [asdict(one) for one in calibration.facts.hardware.values()],
         "networks": [asdict(one) for one in calibration.facts.networks.values()],
         "measurements": {name: calibration.data.table[name].to_list() for name in calibration.data.table.columns},

@@ -89,7 +89,9 @@ def test_the_evidence_of_few_rows_is_that_of_all_structures(nets):
     each = [fit_family(rows, seconds, [prior] * 3).evidence for prior in prior_from([])[::3]]
     both = fit_family(rows, seconds, prior_from([]), draws=1).evidence
     assert min(each) < both < max(each)
-    assert both == pytest.approx(np.logaddexp(each[0] + np.log(0.1), each[1] + np.log(0.9)))
+    plausible = np.array([prior.plausible for prior in prior_from([])[::3]])
+    expected = np.logaddexp.reduce(np.array(each) + np.log(plausible / plausible.sum()))
+    assert both == pytest.approx(expected, abs=1e-3)  # a fit stops near its best, from whatever start
 
 
 def test_kinships_of_a_file_that_knew_no_odd_networks_stay_as_they_were():

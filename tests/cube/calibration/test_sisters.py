@@ -73,23 +73,26 @@ def test_leaving_networks_out_with_a_sister_is_what_fits_without_them_predict(wo
 
 
 def test_a_wrong_key_is_overruled(nets):
-    """A board of six rows under the key of one that is unlike it is no worse off than alone."""
-    generator = np.random.default_rng(5)
+    """A board of eight rows under the key of one that is unlike it is no worse off than alone, in the mean of draws."""
     machines = (board("big", 1.0, "one"), board("small", 1.5, "one"))
     big, small = (rows_of(nets, machines, place, np.arange(60)) for place in (0, 1))
     unlike = law.PRIOR_MEAN + np.where(law.MEMORY, 2.5, -1.5)
-    first = truth(big, law.PRIOR_MEAN, generator.normal(0, 0.1, 60))
-    second = truth(small, unlike, generator.normal(0, 0.1, 60)) + 0.8
-    own = np.array([2, 9, 17, 30, 41, 52, 55, 58])
-    rows = IndexedRows(*(np.concatenate([getattr(one, name) for one in (big, small.take(own))]) for name in
-                         ("hardware", "network", "batch")), machines, nets)  # fmt: skip
-    together = family_model(data_of(rows, np.concatenate([first, second[own]])), np.arange(len(rows)), {}, "one")
-    alone = fit_family(small.take(own), second[own], prior_from([]), draws=12)
-    rest = np.setdiff1d(np.arange(60), own)
-    there = small.take(rest)
-    error = [np.median(np.abs(model.log_time(there) - second[rest])) for model in (together, alone)]
-    assert error[0] < 1.2 * error[1]
-    assert together.sisters
+    error = []
+    for draw in range(5):
+        generator = np.random.default_rng(draw)
+        first = truth(big, law.PRIOR_MEAN, generator.normal(0, 0.1, 60))
+        second = truth(small, unlike, generator.normal(0, 0.1, 60)) + 0.8
+        own = np.sort(generator.permutation(60)[:8])
+        rows = IndexedRows(*(np.concatenate([getattr(one, name) for one in (big, small.take(own))]) for name in
+                             ("hardware", "network", "batch")), machines, nets)  # fmt: skip
+        together = family_model(data_of(rows, np.concatenate([first, second[own]])), np.arange(len(rows)), {}, "one")
+        alone = fit_family(small.take(own), second[own], prior_from([]), draws=12)
+        rest = np.setdiff1d(np.arange(60), own)
+        there = small.take(rest)
+        error.append([np.median(np.abs(model.log_time(there) - second[rest])) for model in (together, alone)])
+        assert together.sisters
+    together, alone = np.mean(error, axis=0)
+    assert together < 1.2 * alone
 
 
 # mistakes -------------------------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def test_a_checksum_holds_however_the_text_is_laid_out(document, tmp_path):
 
 def test_versions_that_never_were_are_refused(document, tmp_path):
     for version in (True, 0, -1):
-        with pytest.raises(CorruptFileError, match="expected format version 1 to 4"):
+        with pytest.raises(CorruptFileError, match="expected format version 1 to 5"):
             loaded(document | {"version": version}, tmp_path)
 
 
