@@ -82,7 +82,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
     Raises
     ------
     InvalidDataError
-        If no row can be used.
+        If no row can be used, or `alone` is no flag.
 
     Examples
     --------
@@ -119,6 +119,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
     the kin was measured.
     """
     _check_inputs(inputs)
+    check_kind("alone", alone, bool, do="True learns from these rows alone")
     inputs = None if inputs is None else without_results(inputs)
     given = measurement_rows(measurements)
     given = given if inputs is None else named_as_dims(inputs, given)

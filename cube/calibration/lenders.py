@@ -34,14 +34,16 @@ COLUMNS = ("precision", "size", "octave")
 
 
 def lenders_of(data: Measured) -> tuple[Lender, ...]:
-    """Return the lenders that ran networks like those of some family, but for those whose own rows these are."""
-    found = []
-    for one in known_lenders():
-        parts = [index[data.usable[index]] for _, index in data.by_family()]
-        rows = [(data.rows.take(index), data.seconds[index]) for index in parts if len(index)]
-        if any(one.knows(some) for some, _ in rows) and not any(one.ran(*some) for some in rows):
-            found.append(one)
-    return tuple(found)
+    """Return the lenders that ran networks like those of some board, but for those whose own rows a board has."""
+    usable = np.flatnonzero(data.usable & (data.rows.hardware >= 0))
+    platform = data.rows.take(usable).machine("platform")
+    parts = [usable[platform == one] for one in np.unique(platform)]
+    rows = [(data.rows.take(index), data.seconds[index]) for index in parts]
+    return tuple(
+        one
+        for one in known_lenders()
+        if any(one.knows(some) for some, _ in rows) and not any(one.ran(*some) for some in rows)
+    )
 
 
 @cache

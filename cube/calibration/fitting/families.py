@@ -211,7 +211,7 @@ def _inside(model: FamilyModel, data: Measured, own: Array, rest: Array) -> list
     sister, evidence = kinships(others, hardware, rows.take(own), seconds[own])
     pooled = model.evidence - others.evidence
     apart = [(Sister(hardware, alone, own=1.0), np.array([alone.evidence]))]
-    apart += _beside([others], rows.take(own), seconds[own], [], hardware)
+    apart += _beside([others, *data.lenders], rows.take(own), seconds[own], [], hardware)
     return list(weighed(pooled, [(sister, evidence), *((one, weak - np.log(SISTER)) for one, weak in apart)])[1])
 
 

@@ -312,8 +312,10 @@ def _family(part: Part, machines: list[Machine], hardware: Array | None = None) 
 
 
 def _borrowed(part: Part) -> Borrowed:
-    kernel, pull = _kernel(part["kernel"]), part["pull"].numbers(None)
+    kernel, pull = _kernel(part["kernel"]), part["pull"].numbers(None, least=-PLAUSIBLE, most=PLAUSIBLE)
     names = tuple(one.text() for one in part["topologies"].parts())
+    if len(set(names)) < len(names):
+        raise _wrong(part["topologies"], "names that differ", "one twice")
     if not kernel.spread or not len(pull):
         raise _wrong(part, "rows whose descriptors tell", "none")
     place = _place(part["place"], len(pull), described=True)

@@ -121,7 +121,7 @@ def test_what_is_borrowed_is_kept_to_the_last_bit(boards, lender):
     ("part", "value"),
     [
         ("share", 1.5), ("share", "half"), ("topologies", ["a0"]), ("topologies", [1] * 60), ("pull", []),
-        ("pull", [0.0, 1.0]), ("kernel", {}), ("place", {}),
+        ("pull", [0.0, 1.0]), ("pull", [1e300] * 60), ("topologies", ["a0"] * 60), ("kernel", {}), ("place", {}),
     ],
 )  # fmt: skip
 def test_what_is_borrowed_of_a_forged_file_is_refused(boards, lender, part, value):

@@ -29,15 +29,19 @@ def mine(zoo):
     return rows.with_columns(platform=pl.lit("Kite"))
 
 
-@pytest.fixture(scope="module")
-def facts(mine):
+def board(name):
+    """Half of the board in the collection, under another name."""
     sheet = rc.inputs("zoo", platforms=NAME, precision="FP16", batch=8).squeeze(drop=True)
-    board = rc.hypothetical(
-        name="Kite",
+    return rc.hypothetical(
+        name=name,
         peak_compute=f"{sheet.peak_compute.item() / 2e12} TOP/s",
         memory_bandwidth=f"{sheet.memory_bandwidth.item() / 2e9} GB/s",
     )
-    return rc.inputs("zoo", platforms=board, precision="FP16", batch=8)
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return rc.inputs("zoo", platforms=board("Kite"), precision="FP16", batch=8)
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +133,27 @@ def test_what_leans_on_others_is_kept_to_the_last_bit(both, facts, tmp_path):
 
 def test_calibrations_that_lean_on_others_are_told_apart(both):
     assert both[False].description != both[True].description
+
+
+@pytest.mark.parametrize("alone", ["no", None, float("nan"), np.array([True, False])])
+def test_alone_is_a_flag(mine, facts, alone):
+    with pytest.raises(rc.errors.InvalidDataError, match="`alone`: expected"):
+        rc.calibrate(mine, inputs=facts, alone=alone)
+
+
+def test_under_one_key_a_board_is_lent_to_by_itself(mine, zoo):
+    """Not by the board whose own rows it has, however many rows of others stand beside it under its key."""
+    inputs = rc.inputs("zoo", platforms=[board("Kite"), board("Heron")], precision="FP16", batch=8)
+    inputs = inputs.assign_coords(family=("platform", ["one", "one"]))
+    own = zoo.sample(COUNT, seed=3).select(mine.columns[:-1]).with_columns(platform=pl.lit("Kite"))
+    others = zoo.sample(30, seed=2).select(mine.columns[:-1]).with_columns(platform=pl.lit("Heron"))
+    slower = others.with_columns(pl.col("throughput_compute_per_s") / 2.0)
+    data = rc.calibrate(pl.concat([own, slower]), inputs=inputs).data
+    assert NAME not in [one.name for one in data.lenders]
+    assert data.lenders
+    unlike = (
+        rc.datasets.load_measurements("zoo").filter(platform="RTX3090").sample(30, seed=2).select(mine.columns[:-1])
+    )
+    unlike = unlike.with_columns(pl.col("throughput_compute_per_s") / 2.1, platform=pl.lit("Heron"))
+    found = rc.calibrate(pl.concat([mine, unlike]), inputs=inputs)
+    assert "RTX4090" in found.trust.filter(platform="Kite")["trust"].item()
