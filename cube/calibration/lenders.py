@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from roofcube.calibration.fitting.residual import Kernel, Place
 from roofcube.calibration.measured import measured
 from roofcube.datasets import load_measurements
 from roofcube.disk import replacing
+from roofcube.errors import CorruptFileError
 from roofcube.model.inputs import inputs
 
 if TYPE_CHECKING:
@@ -48,18 +50,27 @@ def lenders_of(data: Measured) -> tuple[Lender, ...]:
 
 @cache
 def known_lenders() -> tuple[Lender, ...]:
-    """Read the boards that came with the package; none where they were never written."""
+    """Read the boards that came with the package; none where they were never written.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is torn.
+    """
     try:
-        with np.load(_file(), allow_pickle=False) as kept:
+        with _file().open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return tuple(_lenders(dict(kept)))
     except OSError:
         return ()
+    except (BadZipFile, EOFError, KeyError, ValueError) as error:
+        msg = f"{_file().name}: not a whole file of boards that lend ({error}); install roofcube again"
+        raise CorruptFileError(msg) from error
 
 
 def written_by() -> str:
     """Return the key of the code that the kept boards were fitted by; empty where there are none."""
     try:
-        with np.load(_file(), allow_pickle=False) as kept:
+        with _file().open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return str(kept["code"])
     except OSError:
         return ""

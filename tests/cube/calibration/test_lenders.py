@@ -157,3 +157,11 @@ def test_under_one_key_a_board_is_lent_to_by_itself(mine, zoo):
     unlike = unlike.with_columns(pl.col("throughput_compute_per_s") / 2.1, platform=pl.lit("Heron"))
     found = rc.calibrate(pl.concat([mine, unlike]), inputs=inputs)
     assert "RTX4090" in found.trust.filter(platform="Kite")["trust"].item()
+
+
+def test_a_torn_file_is_named(monkeypatch, tmp_path):
+    torn = tmp_path / "lenders.npz"
+    torn.write_bytes(lenders._file().read_bytes()[:1000])
+    monkeypatch.setattr(lenders, "_file", lambda: torn)
+    with pytest.raises(rc.errors.CorruptFileError, match=r"lenders\.npz"):
+        lenders.known_lenders.__wrapped__()
