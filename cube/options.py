@@ -34,7 +34,7 @@ __all__ = [
 
 VARIABLE = "ROOFCUBE_MEMORY"  # of the environment, for commands
 SHARE = 0.5  # of the memory that is free, where no limit is set
-UNASKED = 1 << 24  # bytes; asking the system what is free takes longer than a question about a small cube
+UNASKED = 1 << 26  # bytes; asking the system what is free takes longer than a question about a small cube
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 _options: dict[str, Any] = {"memory": None, "threads": None, "progress": None}  # of the process

@@ -49,21 +49,22 @@ def lenders_of(data: Measured) -> tuple[Lender, ...]:
 
 
 @cache
-def known_lenders() -> tuple[Lender, ...]:
-    """Read the boards that came with the package; none where they were never written.
+def known_lenders(path: Path | None = None) -> tuple[Lender, ...]:
+    """Read the boards that came with the package, or those of a file; none where they were never written.
 
     Raises
     ------
     CorruptFileError
         If the file is torn.
     """
+    path = path or _file()
     try:
-        with _file().open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return tuple(_lenders(dict(kept)))
     except OSError:
         return ()
     except (BadZipFile, EOFError, KeyError, ValueError) as error:
-        msg = f"{_file().name}: not a whole file of boards that lend ({error}); install roofcube again"
+        msg = f"{path.name}: not a whole file of boards that lend ({error}); install roofcube again"
         raise CorruptFileError(msg) from error
 
 

@@ -159,9 +159,9 @@ def test_under_one_key_a_board_is_lent_to_by_itself(mine, zoo):
     assert "RTX4090" in found.trust.filter(platform="Kite")["trust"].item()
 
 
-def test_a_torn_file_is_named(monkeypatch, tmp_path):
-    torn = tmp_path / "lenders.npz"
+def test_a_torn_file_is_named(tmp_path):
+    torn = tmp_path / "torn.npz"
     torn.write_bytes(lenders._file().read_bytes()[:1000])
-    monkeypatch.setattr(lenders, "_file", lambda: torn)
-    with pytest.raises(rc.errors.CorruptFileError, match=r"lenders\.npz"):
-        lenders.known_lenders.__wrapped__()
+    with pytest.raises(rc.errors.CorruptFileError, match=r"torn\.npz: not a whole file of boards that lend"):
+        lenders.known_lenders(torn)
+    assert lenders.known_lenders(tmp_path / "none.npz") == ()

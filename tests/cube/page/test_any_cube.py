@@ -421,12 +421,11 @@ def test_a_figure_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkeypat
 
 
 def test_one_section_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkeypatch):
-    def broken(subject):
+    def broken(*_):
         raise IndexError("nothing there")
 
-    monkeypatch.setattr(sections, "_fastest_prediction", broken)
-    monkeypatch.setattr(document, "best_choices", broken)
-    monkeypatch.setattr(toggles, "fields_of", lambda cube, drawings: broken(cube))
+    for module, name in ((sections, "_fastest_prediction"), (document, "best_choices"), (toggles, "fields_of")):
+        monkeypatch.setattr(module, name, broken)
     text = _text(rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "This section could not be written from this cube (IndexError: nothing there)." in text
     assert "The summary could not be written whole from this cube (IndexError: nothing there)." in text
