@@ -26,6 +26,8 @@ POWER_MEANING = {
     "power_of_memory_time": "more while the time goes into memory traffic",
     "power_of_operations": "more at full use of the listed peak",
     "power_of_traffic": "more at full use of the listed bandwidth",
+    "power_of_operations_root": "more at full use of the listed peak, growing with the root of the use",
+    "power_of_traffic_root": "more at full use of the listed bandwidth, growing with the root of the use",
 }
 
 

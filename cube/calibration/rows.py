@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -18,13 +18,14 @@ from roofcube.labels import KEY_COLUMNS
 from roofcube.vocabulary import HARDWARE_DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from roofcube.calibration.facts import Facts, Machine, NetworkTotals
 
 __all__ = [
     "LABELS",
     "IndexedRows",
+    "Records",
     "batches",
     "canonical_keys",
     "canonical_label",
@@ -35,20 +36,51 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Record = TypeVar("Record", "Machine", "NetworkTotals")
 LARGEST_BATCH = float(1 << 53)
 LABELS = ("platform", "mode", "precision", "topology")
 NUMBER = Kind(float, nullable=True, choices=(), bounds=(), label=False)
 
 
+class Records(tuple[Record, ...]):
+    """What rows lead to, by number; laid out in columns once, for a few rows of a thousand networks are asked often."""
+
+    def column(self, name: str) -> Array:
+        """Return a figure of each."""
+        return self._laid_out(name, lambda: [getattr(one, name) for one in self])
+
+    def numbers(self, *names: str) -> Array:
+        """Return of each the number of its values of some figures together, in order of first appearance."""
+
+        def count() -> list[int]:
+            values = [tuple(getattr(one, name) for name in names) for one in self]
+            number = {value: place for place, value in enumerate(dict.fromkeys(values))}
+            return [number[value] for value in values]
+
+        return self._laid_out(f"number of {names}", count)
+
+    def _laid_out(self, what: str, values: Callable[[], list[Any]]) -> Array:
+        if what not in self.__dict__:
+            self.__dict__[what] = np.array(values())
+        found: Array = self.__dict__[what]
+        return found
+
+
 @dataclass(frozen=True)
 class IndexedRows:
-    """Rows of a table as indices into lists of hardware and networks; -1 where a label is not known."""
+    """Rows of a table as indices into records of hardware and networks; -1 where a label is not known."""
 
     hardware: Array
     network: Array
     batch: Array
-    machines: tuple[Machine, ...]
-    nets: tuple[NetworkTotals, ...]
+    machines: Records[Machine]
+    nets: Records[NetworkTotals]
+
+    def __post_init__(self) -> None:
+        """Lay records out in columns, whatever they come in."""
+        for name in ("machines", "nets"):
+            if not isinstance(getattr(self, name), Records):
+                object.__setattr__(self, name, Records(getattr(self, name)))
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -59,11 +91,11 @@ class IndexedRows:
 
     def machine(self, name: str) -> Array:
         """Return a figure of the hardware for every row."""
-        return np.array([getattr(one, name) for one in self.machines])[self.hardware]
+        return self.machines.column(name)[self.hardware]
 
     def net(self, name: str) -> Array:
         """Return a figure of the network for every row."""
-        return np.array([getattr(one, name) for one in self.nets])[self.network]
+        return self.nets.column(name)[self.network]
 
     @property
     def known(self) -> Array:
@@ -177,7 +209,7 @@ def distinct(*columns: Array) -> tuple[Array, Array]:
 
 def indexed_rows(keys: pl.DataFrame, facts: Facts) -> IndexedRows:
     """Turn canonical labels into indices."""
-    machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
+    machines, nets = Records(facts.hardware.values()), Records(facts.networks.values())
     hardware = pl.DataFrame(
         {name: [getattr(one, name) for one in machines] for name in HARDWARE_DIMS},
         schema={"platform": pl.String, "mode": pl.String, "precision": pl.String},

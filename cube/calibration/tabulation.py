@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.calibration.rows import IndexedRows
+from roofcube.calibration.rows import IndexedRows, Records
 from roofcube.calibration.trust import statuses
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.model.made import OF_CALIBRATIONS
@@ -57,7 +57,7 @@ def _tabulated(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> 
     check_fits("calibrated tables", prod(shape) * CELL)
     known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None] & np.isfinite(batch), shape)
     place = np.nonzero(known)
-    machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
+    machines, nets = Records(facts.hardware.values()), Records(facts.networks.values())
     rows = IndexedRows(hardware[place[0]], network[place[1]], batch[place[2]], machines, nets)
     found = calibration.columns(rows, np.full(len(rows), np.nan), level)
     if level is None:

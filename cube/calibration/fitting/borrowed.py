@@ -26,8 +26,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SHARES = (0.5, 1.0)
 # a lender is one that ran networks like at least so many of those of a board
 ALIKE = 0.5
-# ln seconds that agree so well are of the same measurement
-SAME = 1e-5
+# ln seconds that agree so well are of the same measurement, rounded to three digits perhaps
+SAME = 1e-3
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ class Borrowed:
 
     def _place(self, rows: IndexedRows) -> Place:
         """Locate rows of a table whose networks and boards are numbered in another way."""
+        networks, network = np.unique(rows.network, return_inverse=True)
         known = {name: number for number, name in enumerate(self.topologies)}
-        number = np.array([known.get(one.topology, -1) for one in rows.nets])[rows.network]
+        number = np.array([known.get(rows.nets[one].topology, -1) for one in networks.tolist()], dtype="i8")[network]
         return replace(kernel_inputs(rows), topology=number, mode=np.full(len(rows), -1))
 
 

@@ -171,8 +171,9 @@ def _with_sisters(
     for one, few in zip(names, count, strict=True):
         here, rest = np.flatnonzero(platform == one), np.flatnonzero(platform != one)
         # of fewer topologies pooling tells more than either part
-        rich = len(np.unique(rows.net("topology")[rest])) >= LEAST_TOPOLOGIES
-        if rich and LARGER * few <= len(rest):
+        rich = LARGER * few <= len(rest) and len(np.unique(rows.net("topology")[rest])) >= LEAST_TOPOLOGIES
+        lent = len(rest) and few <= LENT_TO and any(lender.knows(rows.take(here)) for lender in data.lenders)
+        if rich or lent:
             found += _inside(model, data, index[here], np.delete(index, here))
     if not found and len(index):
         pairs = [kinships(one, (), rows, target) for one in known]

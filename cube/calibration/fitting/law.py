@@ -134,7 +134,7 @@ def features(rows: IndexedRows, tile: int) -> Array:
     busy = np.maximum(batch, cores)
     tick = 1.0 / rows.machine("reference")
     peak, bandwidth, size = rows.machine("peak"), rows.machine("bandwidth"), rows.machine("element_bytes")
-    convolution = np.array([one.convolution_ops[tile] for one in rows.nets])[rows.network]
+    convolution = rows.nets.column("convolution_ops")[rows.network, tile]
     grouped, attention = rows.net("grouped_activations"), rows.net("attention_activations")
     plain = rows.net("activations") - grouped - attention
     outside = np.maximum(rows.net("weights") * size - rows.machine("weight_memory"), 0.0)

@@ -24,11 +24,22 @@ POWER_TERMS = (
     "power_of_memory_time",
     "power_of_operations",
     "power_of_traffic",
+    "power_of_operations_root",
+    "power_of_traffic_root",
 )
-# a board's power varies less than its time: half the deviations
-POWER_KERNEL: Kernel = replace(KERNEL, amplitude=KERNEL.amplitude / 2, common=KERNEL.common / 2, noise=KERNEL.noise / 2)
+# a board's power varies less than its time: half the deviations. It goes with the size of a network and hardly with the
+# precision; what a network draws beyond that tells nothing of another one
+POWER_KERNEL: Kernel = replace(
+    KERNEL,
+    amplitude=KERNEL.amplitude / 2,
+    common=KERNEL.common / 2,
+    noise=KERNEL.noise / 2,
+    size_length=3.0,
+    other_topology=0.0,
+    other_precision=0.8,
+)
 # pull of every coefficient to that of the family, as a share of the mean power
-PULL = 0.3
+PULL = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,37 +50,37 @@ class PowerModel:
     ----------
     watts : array, shape (groups + 1, terms)
         The last row is for hardware of the family that was not measured.
+    pull, place
+        Weights of the rows in what the watts leave, and where they lie.
+    kernel : Kernel
+        Covariance of that.
     """
 
     hardware: tuple[int, ...]
     watts: Array
     pull: Array
     place: Place
+    kernel: Kernel = POWER_KERNEL
 
     def predict(self, model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
         """Return ln watts."""
         number = np.full(len(rows.machines), len(self.hardware))
         number[list(self.hardware)] = np.arange(len(self.hardware))
         law = (terms(model, rows, seconds) * self.watts[number[rows.hardware]]).sum(1)
-        result: Array = np.log(law) + pulled(POWER_KERNEL, kernel_inputs(rows), self.place, self.pull)
+        result: Array = np.log(law) + pulled(self.kernel, kernel_inputs(rows), self.place, self.pull)
         return result
 
 
 def terms(model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
-    """Return shares of the time and utilisations; `seconds` is ln seconds per batch."""
+    """Return shares of the time, utilisations and their roots; `seconds` is ln seconds per batch."""
     compute, memory = model.phases(rows)
     pace = np.exp(-seconds) * rows.batch
     size = rows.machine("element_bytes")
     moved = (rows.net("activations") + rows.net("weights") / rows.batch) * size
+    operations, traffic = pace * rows.net("ops") / rows.machine("peak"), pace * moved / rows.machine("bandwidth")
+    # units that are switched on draw before they are busy: at little use power grows faster than the use
     return np.stack(
-        [
-            np.ones(len(rows)),
-            compute,
-            memory,
-            pace * rows.net("ops") / rows.machine("peak"),
-            pace * moved / rows.machine("bandwidth"),
-        ],
-        axis=1,
+        [np.ones(len(rows)), compute, memory, operations, traffic, np.sqrt(operations), np.sqrt(traffic)], axis=1
     )
 
 

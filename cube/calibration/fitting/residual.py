@@ -102,12 +102,10 @@ class Place:
 
 def kernel_inputs(rows: IndexedRows) -> Place:
     """Locate rows."""
-    topologies = {name: place for place, name in enumerate(dict.fromkeys(one.topology for one in rows.nets))}
-    modes = {key: place for place, key in enumerate(dict.fromkeys((one.platform, one.mode) for one in rows.machines))}
     return Place(
         rows.configuration(),
-        np.array([topologies[one.topology] for one in rows.nets])[rows.network],
-        np.array([modes[one.platform, one.mode] for one in rows.machines])[rows.hardware],
+        rows.nets.numbers("topology")[rows.network],
+        rows.machines.numbers("platform", "mode")[rows.hardware],
         rows.machine("element_bytes"),
         np.log(rows.net("ops")),
         np.log2(rows.batch),

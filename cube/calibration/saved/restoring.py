@@ -27,7 +27,7 @@ from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, desc
 from roofcube.calibration.fitting.sisters import Kinship, Sister
 from roofcube.calibration.lenders import known_lenders
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
-from roofcube.calibration.rows import IndexedRows, batches, indexed_rows
+from roofcube.calibration.rows import IndexedRows, Records, batches, indexed_rows
 from roofcube.calibration.saved.definite import has_root
 from roofcube.datasets import load_measurements
 from roofcube.labels import KEY_COLUMNS
@@ -58,13 +58,15 @@ POSITIVE = {
 }
 USED = ("layers", "ops", "activations", "kernels")
 LEAST, MOST = 1e-30, 1e300
+# watts before version 6: they grew with the use alone, and what they left was of this kernel
+LINEAR_TERMS, FIRST = 5, Kernel(amplitude=0.075, common=0.035, noise=0.02)
 # no parameter in ln, and no variance, is larger; with larger ones matrices could not be inverted
 PLAUSIBLE = 1e4
 NUMBERS = ("pruning_percent", "batch", RATE)
 # deviations in ln, and factors on them
 LEAST_NOISE, FARTHEST = 1e-4, 100.0
 NO_ROWS = np.zeros(0, dtype=np.intp)
-DESCRIPTORS = descriptors(IndexedRows(NO_ROWS, NO_ROWS, NO_ROWS, (), ())).shape[1]
+DESCRIPTORS = descriptors(IndexedRows(NO_ROWS, NO_ROWS, NO_ROWS, Records(), Records())).shape[1]
 EXACT = 1e-9  # within which what is told twice agrees
 
 
@@ -426,8 +428,15 @@ def _kinship(part: Part, rows: int) -> Kinship:
 
 def _power(part: Part, machines: int) -> PowerModel:
     hardware, pull = part["hardware"].some_of(machines), part["pull"].numbers(None)
+    place = _place(part["place"], len(pull))
+    if "kernel" not in part:  # before version 6
+        watts = part["watts"].numbers(len(hardware) + 1, LINEAR_TERMS, least=0.0)
+        return PowerModel(hardware, np.pad(watts, ((0, 0), (0, len(POWER_TERMS) - LINEAR_TERMS))), pull, place, FIRST)
+    kernel = _kernel(part["kernel"])
+    if kernel.spread:
+        raise _wrong(part["kernel"], "a spread of 0", f"{kernel.spread:g}")
     watts = part["watts"].numbers(len(hardware) + 1, len(POWER_TERMS), least=0.0)
-    return PowerModel(hardware, watts, pull, _place(part["place"], len(pull)))
+    return PowerModel(hardware, watts, pull, place, kernel)
 
 
 def _scores(part: Part, *, near: bool = True) -> Scores:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fitted", "signed", "write_fitted"]
 
-# 1: without a checksum, of a law of fewer terms; 2: without sisters; 3: without odd networks; 4: nothing is borrowed
-FORMAT, VERSION = "roofcube calibration", 5
+# 1: without a checksum, of a law of fewer terms; 2: without sisters; 3: without odd networks; 4: nothing is borrowed;
+# 5: watts grow with the use alone
+FORMAT, VERSION = "roofcube calibration", 6
 CHECKSUM = "sha256"
 # the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
 FIRST = (

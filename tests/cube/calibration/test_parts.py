@@ -19,7 +19,7 @@ from roofcube.calibration.fitting.intervals import Intervals, Scores, pooled
 from roofcube.calibration.fitting.least_squares import by_group, fit_laws
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs, pulled
 from roofcube.calibration.measured import MOST_ROWS, measured
-from roofcube.calibration.rows import IndexedRows, canonical_keys, distinct, indexed_rows
+from roofcube.calibration.rows import IndexedRows, Records, canonical_keys, distinct, indexed_rows
 from roofcube.calibration.suggestion import _measured_rows
 from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
@@ -41,6 +41,21 @@ def many():
     return indexed_rows(
         canonical_keys(table.with_columns(platform=pl.lit("NCS2"), precision=pl.lit("FP16"))), facts_of(None)
     )
+
+
+def test_records_are_laid_out_once_and_numbered_as_they_appear():
+    nets = tuple(NetworkTotals(name, part, layers=1.0, ops=part, convolution_ops=(0.0, 1.0, part), dense_ops=0.0,
+                               weights=1.0, activations=1.0, patches=0.0)
+                 for name, part in (("b", 2.0), ("a", 2.0), ("b", 3.0)))  # fmt: skip
+    rows = replace(rows_like(batch=[1, 2]), nets=nets, network=np.array([2, 1]))
+    assert rows.net("ops").tolist() == [3.0, 2.0]
+    assert rows.take(np.array([1])).nets is rows.nets
+    assert rows.nets == nets
+    assert rows.nets.column("ops") is rows.nets.column("ops")
+    assert rows.nets.column("convolution_ops").shape == (3, 3)
+    assert rows.nets.numbers("topology").tolist() == [0, 1, 0]
+    assert rows.nets.numbers("topology", "pruning").tolist() == [0, 1, 2]
+    assert Records().column("ops").shape == (0,)
 
 
 # law ------------------------------------------------------------------------------------------------------------------

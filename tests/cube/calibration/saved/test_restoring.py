@@ -7,17 +7,20 @@ import json
 import random
 import warnings
 from copy import deepcopy
+from dataclasses import asdict, replace
 
 import polars as pl
 import pytest
 from mutants import edited
 
 import roofcube as rc
+from roofcube.calibration.fitting.residual import KERNEL, Kernel
 from roofcube.calibration.saved.storage import signed
 from roofcube.errors import CorruptFileError, InvalidDataError
 
 MUTANTS = 20
 POSTERIOR = ("families", "NCS2", "structures", 0, "posterior")
+DESCRIBED = asdict(Kernel(spread=0.1, reach=(1.0,) * 14))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,9 @@ def loaded(document, folder):
         ((*POSTERIOR, "prior", "covariance"), [[1.0] * 12] * 12, "expected a symmetric matrix with positive"),
         ((*POSTERIOR, "kernel", "noise"), 0.0, r"kernel\.noise`: expected a number from 0\.0001 to 100"),
         ((*POSTERIOR, "kernel", "spread"), 0.1, "expected a reach along each of 14 descriptors"),
-        (("power", "NCS2", "watts"), [[1.0] * 5], r"power\.NCS2\.watts`: expected 2 x 5 values, got 1 x 5"),
+        (("power", "NCS2", "watts"), [[1.0] * 7], r"power\.NCS2\.watts`: expected 2 x 7 values, got 1 x 7"),
+        (("power", "NCS2", "kernel", "noise"), 0.0, r"power\.NCS2\.kernel\.noise`: expected a number from 0\.0001"),
+        (("power", "NCS2", "kernel"), DESCRIBED, r"power\.NCS2\.kernel`: expected a spread of 0, got 0\.1"),
         (("power", "NoSuch"), {}, "expected an object with 'hardware', got none"),
         (("fill", "errors"), [-1.0], r"`fill\.errors`: expected numbers from 0"),
         (("scores",), {}, "`scores`: expected a part for each family with rows"),
@@ -117,7 +122,7 @@ def test_a_checksum_holds_however_the_text_is_laid_out(document, tmp_path):
 
 def test_versions_that_never_were_are_refused(document, tmp_path):
     for version in (True, 0, -1):
-        with pytest.raises(CorruptFileError, match="expected format version 1 to 5"):
+        with pytest.raises(CorruptFileError, match="expected format version 1 to 6"):
             loaded(document | {"version": version}, tmp_path)
 
 
@@ -125,3 +130,18 @@ def test_columns_that_json_does_not_give_back_are_refused_at_save(tmp_path):
     rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2").with_columns(day=datetime.date(2020, 1, 2))
     with pytest.raises(InvalidDataError, match="`day`: expected measurements of numbers, text or flags, got Date"):
         rc.calibrate(rows).save(tmp_path / "calibration.json")
+
+
+def test_watts_of_before_version_6_are_what_they_were(document, tmp_path):
+    """They grew with the use alone, and what was left of them was half of what is left of times."""
+    now, before = deepcopy(document), deepcopy(document) | {"version": 5}
+    half = replace(KERNEL, amplitude=KERNEL.amplitude / 2, common=KERNEL.common / 2, noise=KERNEL.noise / 2)
+    for name, model in document["power"].items():
+        linear = [row[:5] for row in model["watts"]]
+        now["power"][name] |= {"kernel": asdict(half), "watts": [[*row, 0.0, 0.0] for row in linear]}
+        before["power"][name] |= {"watts": linear}
+        del before["power"][name]["kernel"]
+    rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2")
+    watts = [loaded(one, tmp_path).predict(rows)["power"] for one in (document, now, before)]
+    assert watts[2].equals(watts[1])
+    assert not watts[2].equals(watts[0])
