@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.calibration.fitting.families import family_model, one_thread
-from roofcube.calibration.lenders import known_lenders, zoo_boards
+from roofcube.calibration.kept.lenders import known_lenders, zoo_boards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

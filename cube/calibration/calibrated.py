@@ -14,7 +14,7 @@ import xarray as xr
 from roofcube.calibration.facts import facts_of
 from roofcube.calibration.fitted import Fitted
 from roofcube.calibration.fitting.families import fit, one_thread
-from roofcube.calibration.lenders import lenders_of
+from roofcube.calibration.kept.lenders import lenders_of
 from roofcube.calibration.measured import INTERVAL, measured, with_throughput
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.residuals import residual_table
@@ -238,7 +238,7 @@ class Calibration(Fitted):
     @cached_property
     def description(self) -> str:
         """What tells it from calibrations of the same label: its rows, and what it knows of hardware and networks."""
-        from roofcube.calibration.held_out import rows_key
+        from roofcube.calibration.kept.held_out import rows_key
 
         return f"calibration on {counted(int(self.data.usable.sum()), 'row')}, sha256 {rows_key(self.data)}"
 

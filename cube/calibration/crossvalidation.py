@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration.choice import choices
-from roofcube.calibration.code_key import code_key
 from roofcube.calibration.fitting.dataflow import interval_seen
 from roofcube.calibration.fitting.families import (
     FEW_ROWS,
@@ -25,6 +24,7 @@ from roofcube.calibration.fitting.intervals import Intervals, Scores
 from roofcube.calibration.fitting.power import fit_power
 from roofcube.calibration.fitting.residual import KERNEL
 from roofcube.calibration.folds import SCHEMES, STRICT, fold_rows, folds
+from roofcube.calibration.kept.code_key import code_key
 from roofcube.disk import cache_folder, digest, make_private, replacing
 from roofcube.options import progress_bar
 from roofcube.vocabulary import ELEMENT_BYTES

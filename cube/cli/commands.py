@@ -292,8 +292,8 @@ def errors(output: Path | None, write: bool, as_json: bool) -> None:
         write_csv(calibration.errors, output)
         say(output, err=as_json)
     if write:
-        from roofcube.calibration import held_out
-        from roofcube.calibration.lenders import write_lenders
+        from roofcube.calibration.kept import held_out
+        from roofcube.calibration.kept.lenders import write_lenders
 
         say(held_out.write_held_out(held_out.compute_held_out(calibration)), err=as_json)
         try:

@@ -22,7 +22,7 @@ from roofcube.wording import counted, listed, percent, with_thousands
 
 if TYPE_CHECKING:
     from roofcube.calibration import Calibration
-    from roofcube.calibration.held_out import HeldOut, State
+    from roofcube.calibration.kept.held_out import HeldOut, State
     from roofcube.page.subject import Subject
 
 __all__ = ["calibrated"]
@@ -46,7 +46,8 @@ def calibrated(subject: Subject) -> Section:
     if not subject.whole or collection_of(subject.task) != BENCHMARK:
         return _of_own_cube(subject.drawn_models)
     # scipy takes 0.5 s to import, so only where it is needed
-    from roofcube.calibration import calibrate, held_out
+    from roofcube.calibration import calibrate
+    from roofcube.calibration.kept import held_out
 
     calibration = calibrate(datasets.load_measurements())
     found = held_out.read(calibration.data)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from roofcube.calibration import Calibration
-    from roofcube.calibration.held_out import HeldOut
+    from roofcube.calibration.kept.held_out import HeldOut
 
 __all__ = ["PUBLISHED", "STRICT", "by_family", "by_scheme", "error_of", "expected", "parameters", "trusted"]
 

@@ -25,7 +25,7 @@ from roofcube.calibration.fitting.least_squares import Prior
 from roofcube.calibration.fitting.power import POWER_TERMS, PowerModel
 from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, descriptors
 from roofcube.calibration.fitting.sisters import Kinship, Sister
-from roofcube.calibration.lenders import known_lenders
+from roofcube.calibration.kept.lenders import known_lenders
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
 from roofcube.calibration.rows import IndexedRows, Records, batches, indexed_rows
 from roofcube.calibration.saved.definite import has_root

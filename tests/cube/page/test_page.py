@@ -16,7 +16,8 @@ from bokeh.models import ColumnDataSource, Title
 from embedded_pages import page_of
 
 import roofcube as rc
-from roofcube.calibration import crossvalidation, held_out
+from roofcube.calibration import crossvalidation
+from roofcube.calibration.kept import held_out
 from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.garbage import RESTING
 from roofcube.page import calibration_section, calibration_tables, document, figures, sections, tables, toggles

@@ -11,7 +11,7 @@ from roofcube.disk import digest
 __all__ = ["code_key", "statements"]
 
 # what decides the figures; the face of a calibration, its files, tables of trust and suggestions do not
-MODULES = ("facts", "rows", "measured", "folds", "crossvalidation", "choice", "held_out")
+MODULES = ("facts", "rows", "measured", "folds", "crossvalidation", "choice", "kept/held_out")
 ROOM = "fitting"
 
 

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 import roofcube as rc
-from roofcube.calibration import lenders
-from roofcube.calibration.code_key import code_key
 from roofcube.calibration.fitting.borrowed import ALIKE
+from roofcube.calibration.kept import lenders
+from roofcube.calibration.kept.code_key import code_key
 from roofcube.calibration.saved.storage import signed
 
 NAME, COUNT = "RTX4090", 8

@@ -10,11 +10,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from roofcube.calibration.code_key import code_key
 from roofcube.calibration.facts import facts_of
 from roofcube.calibration.fitting.borrowed import Borrowed, Lender
 from roofcube.calibration.fitting.families import family_model, one_thread
 from roofcube.calibration.fitting.residual import Kernel, Place
+from roofcube.calibration.kept.code_key import code_key
 from roofcube.calibration.measured import measured
 from roofcube.datasets import load_measurements
 from roofcube.disk import replacing

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.code_key import code_key
+from roofcube.calibration.kept.code_key import code_key
 from roofcube.calibration.measured import fastest
 from roofcube.disk import cache_folder, digest, make_private, replacing
 from roofcube.labels import KEY_COLUMNS, rows_of

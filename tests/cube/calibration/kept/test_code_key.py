@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roofcube.calibration.code_key import MODULES, ROOM, statements
-from roofcube.calibration.held_out import code_key
+from roofcube.calibration.kept.code_key import MODULES, ROOM, code_key, statements
 
 SOURCE = '''"""Areas."""
 
