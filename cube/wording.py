@@ -430,7 +430,7 @@ def labelled_text(label: Any, unit: str = "") -> str:
     """Write a label of a dim that is usually of numbers; '' for none."""
     if label is None:
         return ""
-    return f"{label:g}{unit}" if _is_number(label) else _text_of(label)
+    return f"{label:g}{unit}" if _reads_as_number(label) else _text_of(label)
 
 
 def configuration_of(point: Any, digits: Mapping[str, int] | None = None) -> str:
@@ -511,7 +511,7 @@ def distinct_texts(labels: Sequence[Any], unit: str = "", *, digits: int = FEWES
     >>> distinct_texts([512, 20240115]), distinct_texts([1e11, 1.001e11], "op/s"), distinct_texts(["a", "b"])
     (['512', '20240115'], ['0.1 TOP/s', '0.1001 TOP/s'], ['a', 'b'])
     """
-    numbers = {label for label in labels if _is_number(label)}
+    numbers = {label for label in labels if _reads_as_number(label)}
     shown = "" if unit == "1" else unit
     texts: dict[Any, str] = {}
     for needed in range(digits, MOST_DIGITS + 1):
@@ -549,7 +549,7 @@ def digits_along(cube: Any) -> dict[str, int]:
     return {str(dim): digits_apart(cube[dim].values) for dim in cube.dims if dim in cube.coords}
 
 
-def _is_number(label: Any) -> bool:
+def _reads_as_number(label: Any) -> bool:
     # NumPy counts durations among its whole numbers
     return isinstance(label, int | float | np.number) and not isinstance(label, bool | np.timedelta64)
 

@@ -141,10 +141,10 @@ def print_answer(answer: xr.Dataset, names: Sequence[str]) -> str:
         nothing = 0
     hidden = set(map(str, answer.coords)) - _labels_shown(answer) - set(names)
     rows = [{name: one for name, one in row.items() if name not in hidden} for row in rows]
-    told = _told(answer, rows)
+    told = _cells_written(answer, rows)
     if not told:
         return ""
-    shared = {name for name in told[0] if len(told) > 1 and len({_comparable(row[name]) for row in rows}) == 1}
+    shared = {name for name in told[0] if len(told) > 1 and len({_equal_to_itself(row[name]) for row in rows}) == 1}
     shared -= {*names, "count", "winner", *map(str, answer.dims)}
     lines = []
     labels = _labels_shown(answer)
@@ -175,24 +175,24 @@ def _crossover_text(answer: xr.Dataset) -> str:
     rows = changes_of(answer)
     if not rows:
         winners = sorted(set(np.ravel(answer["winner"].values).tolist()) - {""})
-        told = _told(answer, [{"winner": one} for one in winners])
+        told = _cells_written(answer, [{"winner": one} for one in winners])
         return f"the winner never changes: {told[0]['winner']}" if len(told) == 1 else ""
     more = [f"… and {len(rows) - MOST_ROWS:,} more"] if len(rows) > MOST_ROWS else []
-    return "\n".join([table_text(pl.DataFrame(_told(answer, rows)[:MOST_ROWS])), *more])
+    return "\n".join([table_text(pl.DataFrame(_cells_written(answer, rows)[:MOST_ROWS])), *more])
 
 
 def _has_value(value: Any) -> bool:
     return value is not None and value != "" and value == value
 
 
-def _comparable(value: Any) -> Any:
+def _equal_to_itself(value: Any) -> Any:
     """Return a value that equals itself: NaN and NaT do not."""
     return value if value == value else None
 
 
-def _told(answer: xr.Dataset, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _cells_written(answer: xr.Dataset, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Write the cells of rows, labels with the digits that tell them apart."""
-    digits = {name: _digits(answer, name) for name in (rows[0] if rows else ()) if _is_label(answer, name)}
+    digits = {name: _digits_apart(answer, name) for name in (rows[0] if rows else ()) if _is_label(answer, name)}
     return [{name: _shown_value(answer, name, one, digits.get(name)) for name, one in row.items()} for row in rows]
 
 
@@ -200,7 +200,7 @@ def _is_label(answer: xr.Dataset, name: str) -> bool:
     return name in answer.coords or name == "winner" or "crossover" in answer[name].dims
 
 
-def _digits(answer: xr.Dataset, name: str) -> int:
+def _digits_apart(answer: xr.Dataset, name: str) -> int:
     """Return how many digits tell labels apart, on either side of a change."""
     names = next((pair for pair in SIDES if name in pair), (name,))
     return digits_apart(np.concatenate([np.ravel(answer[one].values) for one in names]))

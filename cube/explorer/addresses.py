@@ -100,13 +100,13 @@ def written(view: View, source: Source) -> str:
         parts.append(("of", view.kind))
     initial = {**start, "tab": TABS[0], "table": TABLES[0]}
     parts += [(key, getattr(view, name)) for key, name in PLAIN.items() if getattr(view, name) != initial[name]]
-    parts += [("where", f"{_without_marks(name)}:{_range_text(limit)}") for name, limit in view.limits.items()]
+    parts += [("where", f"{_without_marks(name)}:{_limit_text(limit)}") for name, limit in view.limits.items()]
     for name, labels in view.keep.items():
         listed = ",".join(_without_marks(label_text(label)) for label in labels)
         parts.append(("keep", f"{_without_marks(name)}:{listed}"))
     if view.hide_doubts:
         parts.append(("doubts", "hidden"))
-    parts += [("box", f"{_without_marks(name)}:{_range_text(limit)}") for name, limit in view.box.items()]
+    parts += [("box", f"{_without_marks(name)}:{_limit_text(limit)}") for name, limit in view.box.items()]
     parts += [("sel", name) for name in view.selected[:MOST_IDS]]
     parts += [("pin", name) for name in view.pinned[:MOST_IDS]]
     text = "&".join(f"{key}={quote(value, safe=SAFE).replace('+', '%2B').replace(' ', '+')}" for key, value in parts)
@@ -191,7 +191,7 @@ def _cited(text: str) -> str:
     return f"“{inert_label(text)}”"
 
 
-def _range_text(limit: Any) -> str:
+def _limit_text(limit: Any) -> str:
     return "..".join("" if end is None else _literal_number(end) for end in limit)
 
 

@@ -167,7 +167,7 @@ class StoredSource:
         _check_stop(stop)
         own = {name: mask for name, _, mask in masks}
         counts = {
-            name: _counted(rows.codes(name), len(category.labels), failed, own.get(name))
+            name: _counts_by_code(rows.codes(name), len(category.labels), failed, own.get(name))
             for name, category in rows.categories.items()
         }
         bars = {name: self._bars(rows, name, failed, own.get(name)) for name in rows.ranges}
@@ -262,7 +262,7 @@ class StoredSource:
         dim = str(self.cube[name].dims[0])
         length = self.cube.sizes[dim]
         of_index = np.arange(length) * BARS // max(length, 1)
-        counts = _counted(of_index[rows.index(dim)], BARS, failed, own)
+        counts = _counts_by_code(of_index[rows.index(dim)], BARS, failed, own)
         return np.rint(counts / np.maximum(np.bincount(of_index, minlength=BARS), 1)).astype(np.int64)
 
     def _marks(self, rows: Rows, view: View, inside: Array, front: Array, best: int) -> tuple[Array, Any]:
@@ -402,7 +402,7 @@ def _any_known(array: xr.DataArray) -> bool:
     return bool(np.isfinite(np.asarray(array.values)).any())
 
 
-def _counted(codes: Array, length: int, failed: Array, own: Array | None) -> Array:
+def _counts_by_code(codes: Array, length: int, failed: Array, own: Array | None) -> Array:
     """Count rows by a code that meet every condition but the code's own."""
     mask = failed == 0 if own is None else failed == ~own
     chosen = codes[mask]

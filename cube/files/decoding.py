@@ -67,7 +67,10 @@ def with_text_for_bytes(foreign: xr.Dataset) -> xr.Dataset:
     check_bytes("the file", {str(name): WIDE * one.nbytes for name, one in letters.items() if one.chunks is None})
     texts = {
         name: xr.Variable(
-            one.dims, _each(one.data, np.dtype(f"U{max(1, one.dtype.itemsize)}"), _text_of), one.attrs, one.encoding
+            one.dims,
+            _each(one.data, np.dtype(f"U{max(1, one.dtype.itemsize)}"), _joined_letters),
+            one.attrs,
+            one.encoding,
         )
         for name, one in letters.items()
     }
@@ -75,7 +78,7 @@ def with_text_for_bytes(foreign: xr.Dataset) -> xr.Dataset:
     return foreign.assign({name: text for name, text in texts.items() if name not in coords}).assign_coords(coords)
 
 
-def _text_of(letters: Array) -> Array:
+def _joined_letters(letters: Array) -> Array:
     try:
         text = np.char.decode(letters, "utf-8")
     except UnicodeDecodeError:

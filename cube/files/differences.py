@@ -195,7 +195,7 @@ def _own_attributes(cube: xr.Dataset) -> dict[Any, Any]:
 
 def _differing_attributes(name: str, left: Mapping[Any, Any], right: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
     for key in dict.fromkeys([*left, *right]):
-        first, second = (_comparable(attributes.get(key)) for attributes in (left, right))
+        first, second = (_attribute_key(attributes.get(key)) for attributes in (left, right))
         if first != second and repr(first) != repr(second):  # as NaN in a list is
             kind, what = ("units", "") if key == "units" else ("attrs", f"{key}: ")
             yield {"variable": name, "kind": kind, "detail": f"{what}{first} and {second}"}
@@ -206,7 +206,7 @@ def _kind_of_dtype(dtype: np.dtype[Any]) -> str:
     return "text" if dtype.kind in "UO" else dtype.newbyteorder("=").name
 
 
-def _comparable(attribute: Any) -> Any:
+def _attribute_key(attribute: Any) -> Any:
     if isinstance(attribute, np.ndarray | np.generic):
         attribute = attribute.tolist()
     if isinstance(attribute, bool | dict):

@@ -228,7 +228,7 @@ def agreed(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> xr.Variable 
     seen = np.zeros(values.shape if frame.added else (), dtype=bool)
     for cube in cubes if frame.added else ():
         seen[frame.box(cube)] = True
-    return _narrowed(name, cubes, frame, values, known, seen)
+    return _without_added_dims(name, cubes, frame, values, known, seen)
 
 
 def beside_each_other(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> xr.Variable:
@@ -241,10 +241,10 @@ def beside_each_other(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> x
     for number, of_cube in laid.items():
         values[number], known[number] = of_cube
         seen[number][frame.box(cubes[number])] = True
-    return _narrowed(name, cubes, frame, values, known, seen)
+    return _without_added_dims(name, cubes, frame, values, known, seen)
 
 
-def _narrowed(
+def _without_added_dims(
     name: Any, cubes: Sequence[xr.Dataset], frame: Frame, values: Array, known: Array, seen: Array
 ) -> xr.Variable:
     """Drop the added dims along which a variable is the same, where cubes have cells or, if need be, everywhere."""

@@ -24,7 +24,7 @@ def with_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
     if not {"quality", "infeasible"} <= set(cube.data_vars):
         return cube
     for figure in ("top1", "top5"):
-        filled = _filled(cube, figure)
+        filled = _with_accuracy_of_rows(cube, figure)
         if filled is None:
             continue
         names = _networks_in(cube, cube[figure].copy(data=filled).notnull() & cube[figure].isnull())
@@ -61,7 +61,7 @@ def without_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
     return cube
 
 
-def _filled(cube: xr.Dataset, figure: str) -> np.ndarray[Any, Any] | None:
+def _with_accuracy_of_rows(cube: xr.Dataset, figure: str) -> np.ndarray[Any, Any] | None:
     """Return the accuracy with that of rows where its network has none; None where nothing changes."""
     if figure not in cube.data_vars:
         return None

@@ -73,7 +73,7 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
         Rule(
             "throughput_latency_mismatch",
             "latency_compute_s",
-            ((product - 1.0).abs() > AGREEMENT) & ~_as_printed(throughput, pl.col("batch") / latency),
+            ((product - 1.0).abs() > AGREEMENT) & ~_is_rounded(throughput, pl.col("batch") / latency),
             throughput,
             pl.col("batch") / latency,
             "throughput differs from batch / latency by more than 5 %",
@@ -304,7 +304,7 @@ def _accuracy_units() -> list[Rule]:
     return rules
 
 
-def _as_printed(value: pl.Expr, other: pl.Expr) -> pl.Expr:
+def _is_rounded(value: pl.Expr, other: pl.Expr) -> pl.Expr:
     """Check whether a figure is another one rounded to a few decimals, as public tables print slow rows."""
     return pl.any_horizontal(value == other.round(decimals) for decimals in range(1, PRINTED_DECIMALS + 1))
 

@@ -190,7 +190,7 @@ def at_labels(hardware: xr.Dataset, labels: Mapping[str, Sequence[Any]]) -> xr.D
         if dim not in labels:
             continue
         name = next((str(one) for one, variable in hardware.data_vars.items() if dim in variable.dims), dim)
-        places = {label: place for place, label in enumerate(_labels_of(name, hardware, dim))}
+        places = {label: place for place, label in enumerate(_dim_labels(name, hardware, dim))}
         missing = [label for label in labels[dim] if label not in places]
         if missing:
             msg = (
@@ -204,7 +204,7 @@ def at_labels(hardware: xr.Dataset, labels: Mapping[str, Sequence[Any]]) -> xr.D
     return hardware
 
 
-def _labels_of(name: str, array: xr.Dataset | xr.DataArray, dim: str) -> list[Any]:
+def _dim_labels(name: str, array: xr.Dataset | xr.DataArray, dim: str) -> list[Any]:
     """Return the labels along a dim of the model, each of which is there once."""
     if dim not in array.coords:
         do = f"give them: array.assign_coords({dim}=[...])"
@@ -232,7 +232,7 @@ def check_units(cube: xr.Dataset) -> None:
     >>> from roofcube.model.hardware import check_units
     >>> check_units(rc.benchmark("mnist"))
     """
-    for name, factor in _factors(cube).items():
+    for name, factor in _unit_factors(cube).items():
         units = VARIABLES[name].units
         msg = (
             f"`{name}`: expected {units}, got {cube[name].attrs['units']!r}; convert it: (cube[{name!r}] * {factor:g})"
@@ -253,7 +253,7 @@ def in_known_units(cube: xr.Dataset) -> xr.Dataset:
     (5.0, {'units': 'W'})
     """
     converted = {}
-    for name, factor in _factors(cube).items():
+    for name, factor in _unit_factors(cube).items():
         if name in cube.data_vars:
             # a thousandth is no binary number: 5 ms / 1000 are 0.005 s to the last bit
             values = cube[name] * factor if factor >= 1 else cube[name] / float(f"{1 / factor:.12g}")
@@ -261,20 +261,20 @@ def in_known_units(cube: xr.Dataset) -> xr.Dataset:
     return cube.assign(converted)
 
 
-def _factors(cube: xr.Dataset) -> dict[str, float]:
+def _unit_factors(cube: xr.Dataset) -> dict[str, float]:
     """Return the factors of known variables that say another unit than their own."""
     factors: dict[str, float] = {}
     for name, variable in cube.variables.items():
         known, said = VARIABLES.get(str(name)), variable.attrs.get("units")
         if known is None or not isinstance(said, str) or said in (known.units, "1", ""):
             continue
-        factor = _factor(said) if known.units == "1" else factor_of(known.units, said)
+        factor = _factor_said(said) if known.units == "1" else factor_of(known.units, said)
         if factor is not None and factor != 1.0:
             factors[str(name)] = factor
     return factors
 
 
-def _factor(text: str) -> float | None:
+def _factor_said(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
@@ -342,5 +342,5 @@ def _with_own_labels(name: str, array: xr.DataArray) -> xr.DataArray:
             array = array.assign_coords({dim: axis(dim, labels)})
     for dim in BY_LABEL:
         if dim in array.dims:
-            _labels_of(name, array, dim)
+            _dim_labels(name, array, dim)
     return array

@@ -64,7 +64,7 @@ def _of_own_cube(cube: xr.Dataset) -> Section:
             "the calibration as assumptions, and join the rows."
         )
         return Section(KEY, HEADING, missing=(reason,))
-    drawn = draw(cube, "comparison", _description(cube))
+    drawn = draw(cube, "comparison", _figure_text(cube))
     see = ("The green band is the 90 % interval of each calibrated prediction.",)
     beware = (
         "The calibration may have seen the rows that it is compared with here; Calibration.errors tells its error on "
@@ -110,10 +110,10 @@ def _drawing(subject: Subject, calibration: Calibration, found: HeldOut | None) 
     table = calibration.predict(subject.rows, level=LEVEL) if found is None else found.rows
     label = SAW if found is None else SAW_NOT
     cube = _with_bound(subject.cube)
-    return draw(cube, "comparison", _description(cube), calibrated=table, label=label, measurements=subject.rows)
+    return draw(cube, "comparison", _figure_text(cube), calibrated=table, label=label, measurements=subject.rows)
 
 
-def _description(cube: xr.Dataset) -> str:
+def _figure_text(cube: xr.Dataset) -> str:
     """Say what the figure shows: what was measured, what was calibrated, and which models the cube holds beside it."""
     models = cube["assumptions"].values.tolist() if "assumptions" in cube.dims else []
     beside = [words for label, words in BESIDE.items() if label in models]

@@ -310,7 +310,7 @@ def _boxed(subject: Subject) -> str:
 
 
 def _beware_of_runs(subject: Subject) -> str:
-    threads = _threaded(subject.cube)
+    threads = _threaded_hardware(subject.cube)
     flight = f"‘Batch’ is the number of threads on {threads}, so equal batch is not equal work in flight. "
     runs = (
         "Single runs stand without error bars: differences of a few per cent mean nothing."
@@ -327,7 +327,7 @@ def _batches_told(cube: xr.Dataset, cells: xr.DataArray) -> str:
     """Say what several batches show, where there are any."""
     if "batch" not in cells.dims or int(cells.sum("batch").max()) < 2:
         return "."
-    threads = " or numbers of threads" if _threaded(cube) else ""
+    threads = " or numbers of threads" if _threaded_hardware(cube) else ""
     several = int((cells.sum("batch") > 1).sum())
     which = "each" if several == _count_configurations(cells) else f"{with_thousands(several)} of them"
     return (
@@ -470,7 +470,7 @@ def efficient(subject: Subject) -> Section:
         f"{counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
         f"half of them lie between {percent(float(np.quantile(ratios, 0.25)))} and "
         f"{percent(float(np.quantile(ratios, 0.75)))}. "
-        + (f"{_left_out(impossible)} " if impossible else "")
+        + (f"{_words_of_left_out(impossible)} " if impossible else "")
         + (
             f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: "
             f"{words.ABOVE[subject.model]}"
@@ -506,7 +506,7 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
     place = int(counts.argmax("batch"))
     shared, label = ratios.isel(batch=place), labelled_text(plain_values(ratios["batch"].values)[place])
-    threads = _threaded(cube)
+    threads = _threaded_hardware(cube)
     told = f" (on {threads}: number of threads)" if threads else ""
     return (
         f"The second view of the figure compares all at the same batch{told}, which its buttons choose. At "
@@ -516,7 +516,7 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
     )
 
 
-def _threaded(cube: xr.Dataset) -> str:
+def _threaded_hardware(cube: xr.Dataset) -> str:
     """Return of which measured hardware a batch is a number of threads."""
     if "platform" not in cube["n_rows"].dims:
         return ""
@@ -542,7 +542,7 @@ def powered(subject: Subject) -> Section:
         f"per input is that power divided by the throughput measured{_span_of(believed)}."
     )
     impossible = int(energy.notnull().sum() - believed.notnull().sum())
-    see = [" ".join(filter(None, (spanned, _left_out(impossible), _energy_over_batch(believed))))]
+    see = [" ".join(filter(None, (spanned, _words_of_left_out(impossible), _energy_over_batch(believed))))]
     see.append(_doubtful_power(subject))
     metered = "Boards were metered at different points and with different meters, so absolute watts compare poorly "
     beware = f"{metered}between platforms. " if _platforms_of(known) > 1 else ""
@@ -576,7 +576,7 @@ def _span_of(energy: xr.DataArray) -> str:
     return f": it spans {ends[0]} to {ends[1]}, a factor of {short(high / low)}"
 
 
-def _left_out(impossible: int) -> str:
+def _words_of_left_out(impossible: int) -> str:
     cells = counted(impossible, "impossible cell")
     return f"{cells} {'is' if impossible == 1 else 'are'} left out." if impossible else ""
 

@@ -59,8 +59,8 @@ def selection_of(cube: xr.Dataset) -> Selection:
         return Selection(cube)
     notes = []
     for dim in ("topology", "platform"):
-        if _number_of_labels(cube, dim) > (MANY if _configurations(cube, names["throughput"]) <= ROWS else MOST):
-            labels, note = _chosen(cube, dim, names)
+        if _number_of_labels(cube, dim) > (MANY if _count_configurations(cube, names["throughput"]) <= ROWS else MOST):
+            labels, note = _labels_to_show(cube, dim, names)
             cube = cube.sel({dim: labels}) if dim in cube.dims else cube.isel(offer=np.isin(cube[dim].values, labels))
             notes.append(note)
     # what figures lay out by platform, mode and precision
@@ -77,13 +77,13 @@ def _number_of_labels(cube: xr.Dataset, dim: str) -> int:
 # networks and platforms -----------------------------------------------------------------------------------------------
 
 
-def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
+def _labels_to_show(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
     """Choose labels of a dim: those that win something, then the front, then others, as many as a figure can hold."""
     number = _number_of(cube, dim, names["throughput"])
     wanted = _winners(cube, dim, names)
     note = "the best by each goal"
     for labels, what in (
-        (_on_front(cube, dim, names), "on the front of accuracy and throughput"),
+        (_labels_on_front(cube, dim, names), "on the front of accuracy and throughput"),
         (_fastest_first(cube, dim, names["throughput"]), "from the fastest to the slowest"),
     ):
         others = [label for label in labels if label not in wanted]
@@ -101,17 +101,17 @@ def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str
 
 def _number_of(cube: xr.Dataset, dim: str, throughput: str) -> int:
     """Return how many labels a figure with a row for each configuration can hold."""
-    known = _known(cube, throughput)
+    known = _has_throughput(cube, throughput)
     each = float(known.sum([one for one in known.dims if one != dim]).mean()) if dim in known.dims else 1.0
     return int(np.clip(ROWS / max(each, 1.0), LEAST, MOST))
 
 
-def _configurations(cube: xr.Dataset, throughput: str) -> int:
+def _count_configurations(cube: xr.Dataset, throughput: str) -> int:
     """Count the configurations whose throughput is known."""
-    return int(_known(cube, throughput).sum())
+    return int(_has_throughput(cube, throughput).sum())
 
 
-def _known(cube: xr.Dataset, throughput: str) -> xr.DataArray:
+def _has_throughput(cube: xr.Dataset, throughput: str) -> xr.DataArray:
     known = cube[throughput].notnull()
     return known.any([one for one in known.dims if one not in CONFIGURATION])
 
@@ -127,7 +127,7 @@ def _winners(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:
     return list(dict.fromkeys(labels))
 
 
-def _on_front(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:
+def _labels_on_front(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:
     """Return the labels on the front of accuracy and throughput; none without accuracy."""
     throughput, accuracy = names["throughput"], names["top1"]
     if accuracy not in cube or not bool(cube[accuracy].notnull().any()):

@@ -40,7 +40,10 @@ def fields_of(cube: xr.Dataset, drawings: Sequence[Drawing]) -> tuple[Field, ...
         held = set(map(str, cube[field].values.ravel())) if field in cube.coords else marked
         found[field] = [str(label) for label in labels_in_order(cube, field, marked & held) if str(label)]
     options = {field: tuple(Option(label, label) for label in labels) for field, labels in found.items()}
-    options |= {"platform": _platforms(cube, found["platform"]), "device_class": _classes(cube, found["platform"])}
+    options |= {
+        "platform": _platform_buttons(cube, found["platform"]),
+        "device_class": _class_buttons(cube, found["platform"]),
+    }
     rows = {key: options[key] for key in TITLES if len(options[key]) > 1}
     return tuple(
         Field(key, TITLES[key], row if len(row) <= MOST else (), f"{len(row)} labels are too many for buttons")
@@ -48,14 +51,14 @@ def fields_of(cube: xr.Dataset, drawings: Sequence[Drawing]) -> tuple[Field, ...
     )
 
 
-def _platforms(cube: xr.Dataset, labels: Sequence[str]) -> tuple[Option, ...]:
+def _platform_buttons(cube: xr.Dataset, labels: Sequence[str]) -> tuple[Option, ...]:
     """Make the buttons of platforms, which are the key of marks coloured by them."""
     colours = palette_of(cube, labels)
     markers = shapes_of(cube, {**dict.fromkeys(labels, ""), **device_classes(cube)})
     return tuple(Option(label, f"{style.SYMBOLS[markers[label]]} {label}", colours[label]) for label in labels)
 
 
-def _classes(cube: xr.Dataset, platforms: Sequence[str]) -> tuple[Option, ...]:
+def _class_buttons(cube: xr.Dataset, platforms: Sequence[str]) -> tuple[Option, ...]:
     class_of = {str(platform): str(kind) for platform, kind in device_classes(cube).items()}
     members: dict[str, list[str]] = {}
     for platform in platforms:

@@ -293,7 +293,7 @@ def _at_places_of(
     cube: xr.Dataset, table: tables.Columns, best: xr.Dataset, senses: Mapping[str, Sense]
 ) -> tables.Array:
     """Return the rows that lie where a point of the front does."""
-    x, y = _in_shown_units(cube, best, senses)
+    x, y = _objectives_shown(cube, best, senses)
     across, up = (table[one] for one in senses)
     return np.isin(across + 1j * up, x + 1j * y)
 
@@ -304,7 +304,7 @@ def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
     return {**values, "flags": "@flags", "source": source}
 
 
-def _in_shown_units(cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense]) -> list[tables.Array]:
+def _objectives_shown(cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense]) -> list[tables.Array]:
     """Return the objectives of the points of a front."""
     return [np.asarray(best[one].values, dtype="f8") * tables.scale_of(cube, one)[0] for one in senses]
 
@@ -313,7 +313,7 @@ def _staircase(
     cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: Sequence[str]
 ) -> Any:
     """Make the staircase of the front of `marks` in the units shown, horizontal objective first."""
-    x, y = _in_shown_units(cube, best, senses)
+    x, y = _objectives_shown(cube, best, senses)
     tags = [{"front_of": list(marks), "signs": [_sign(sense) for sense in senses.values()]}] if marks else []
     return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=tags, color=colour)
 

@@ -72,7 +72,7 @@ def power(cube: xr.Dataset) -> Any:
     shown = [main, *(name for name in beside if tables.has_value(cube, name))]
     table = _over_batches(cube, shown)
     said = LOOKS[main][2] if kind == "predicted" else "under load"
-    finding = _span("power.bars", said, "W")
+    finding = _span_text("power.bars", said, "W")
     table[BELIEVED] = tables.believed_rows(cube, table, (main,))
     title = finding.over(table)
     table, rows, few = by_configuration(cube, table, -table[main])
@@ -159,7 +159,7 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     return _bars_per_input(cube, "inputs_per_joule", "inputs_per_joule", "inputs per joule", "inputs/J", scope)
 
 
-def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
+def _with_energies(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
     """Take energies as they are, either for both, or work them out for the whole system, or from what is predicted."""
     throughput = tables.measured_names(scope)["throughput"]
     known = [name for name in INVERSE if scope == "compute" and tables.has_value(cube, name)]
@@ -186,11 +186,11 @@ def _per_one(array: xr.DataArray, unit: str) -> xr.DataArray:
 
 
 def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
-    cube, kind = _with_energy(cube, scope, figure)
+    cube, kind = _with_energies(cube, scope, figure)
     made_of = ("power_full", tables.measured_names(scope)["throughput"]) if kind == "measured" else ()
     table = _over_batches(cube, [name], made_of)
     said = words if kind == "measured" else f"predicted {words}"
-    finding = _span(f"{figure}.bars", said, unit)
+    finding = _span_text(f"{figure}.bars", said, unit)
     table |= {"value": table[name], BELIEVED: tables.believed_rows(cube, table, made_of)}
     title = finding.over(table)
     table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
@@ -248,7 +248,7 @@ def _over_batches(cube: xr.Dataset, names: list[str], judged: Sequence[str] = ()
     return table
 
 
-def _span(marks: str, words: str, unit: str) -> Finding:
+def _span_text(marks: str, words: str, unit: str) -> Finding:
     """Say between which values it lies over all batches, and whose they are."""
     ends = (("min", "low"), ("max", "high"))
     low, high = (((how, end, f"{end}_text"), " (", (how, end, "platform"), ")") for how, end in ends)

@@ -248,7 +248,7 @@ def explain(
     given = {str(where.name or "where"): where} if isinstance(where, xr.DataArray) else dict(where or {})
     limits = {name: _as_range(context, name, limit) for name, limit in given.items()}
     winner = best(cube, objective, where=limits, sense=way)
-    winner = _with_interval(cube, winner)
+    winner = _with_filled_interval(cube, winner)
     removed = {
         key.removeprefix("removed_by_"): int(number)
         for key, number in context.removed((), read).items()
@@ -277,7 +277,7 @@ def explain(
     )
 
 
-def _with_interval(cube: xr.Dataset | Sweep, winner: xr.Dataset) -> xr.Dataset:
+def _with_filled_interval(cube: xr.Dataset | Sweep, winner: xr.Dataset) -> xr.Dataset:
     """Add to the winner of a calibrated sweep what only its filled cube has: interval, and whether it extrapolates."""
     if isinstance(cube, xr.Dataset) or isinstance(cube.assumptions, Assumptions) or not bool(winner["found"]):
         return winner
@@ -320,7 +320,7 @@ def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, w
     # a coordinate of the whole cube is the same everywhere
     values = np.broadcast_to(each[objective].values, each[dim].shape).astype("f8")
     won = winner[dim].values[()]
-    values[~each["found"].values | [_is_same(one, won) for one in each[dim].values]] = np.nan
+    values[~each["found"].values | [_is_same_label(one, won) for one in each[dim].values]] = np.nan
     known = np.flatnonzero(~np.isnan(values))
     if not known.size:
         return None
@@ -342,7 +342,7 @@ def _compared_along(context: Context) -> str:
     return next((dim for dim in ("platform", *context.dims) if context.sizes.get(dim, 1) > 1), "")
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def _is_same_label(one: Any, other: Any) -> bool:
     """Check whether two labels are one; none is one too."""
     return bool(one == other) or bool(one != one and other != other)
 
@@ -444,7 +444,7 @@ def _doubts(winner: xr.Dataset) -> tuple[str, ...]:
 def _configuration(point: xr.Dataset, digits: Mapping[str, int]) -> str:
     if {"platform", "topology"} <= set(point.variables):
         return configuration_of(point, digits)
-    labels = [f"{name} {_word(label)}" for name, label in _labels_of(point).items()]
+    labels = [f"{name} {_word(label)}" for name, label in _point_labels(point).items()]
     return ", ".join(label for label in labels if not label.startswith("task ")) or "the only point"
 
 
@@ -458,13 +458,13 @@ def _figure(point: xr.Dataset, objective: str) -> str:
     return f"{end} {told} (expected {in_shown_unit(float(point[expected]), unit)})"
 
 
-def _labels_of(point: xr.Dataset) -> dict[str, Any]:
+def _point_labels(point: xr.Dataset) -> dict[str, Any]:
     scalars = {str(name): array for name, array in point.coords.items() if array.ndim == 0}
     return {name: array.values[()] for name, array in scalars.items() if not is_code(point, name)}
 
 
 def _point_as_dict(point: xr.Dataset, objective: str) -> dict[str, Any]:
-    labels = {name: _item(label) for name, label in _labels_of(point).items()}
+    labels = {name: _item(label) for name, label in _point_labels(point).items()}
     ends = (objective, *(f"{objective}{end}" for end in (EXPECTED, "_low", "_high")), EXTRAPOLATES)
     return {**labels, **{name: _finite_or_none(point[name]) for name in ends if name in point}}
 

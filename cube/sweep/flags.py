@@ -50,15 +50,15 @@ def codes_of(attributes: Mapping[str, Any]) -> dict[str, int]:
     """Return the code of each meaning; nothing for what is no flag, or one of bits."""
     if not attributes.keys() >= {"flag_values", "flag_meanings"} or "flag_masks" in attributes:
         return {}
-    return dict(zip(_meanings(attributes), _numbers(attributes, "flag_values"), strict=False))
+    return dict(zip(_meanings(attributes), _codes(attributes, "flag_values"), strict=False))
 
 
 def bits_of(attributes: Mapping[str, Any]) -> dict[str, Bits]:
     """Return the bits of each meaning; nothing for what has no masks."""
     if not attributes.keys() >= {"flag_masks", "flag_meanings"}:
         return {}
-    masks = _numbers(attributes, "flag_masks")
-    values = _numbers(attributes, "flag_values") if "flag_values" in attributes else [None] * len(masks)
+    masks = _codes(attributes, "flag_masks")
+    values = _codes(attributes, "flag_values") if "flag_values" in attributes else [None] * len(masks)
     return {name: Bits(*bits) for name, *bits in zip(_meanings(attributes), masks, values, strict=False)}
 
 
@@ -76,7 +76,7 @@ def _meanings(attributes: Mapping[str, Any]) -> list[str]:
     return given.split() if isinstance(given, str) else [str(one) for one in np.ravel(given)]
 
 
-def _numbers(attributes: Mapping[str, Any], key: str) -> list[Any]:
+def _codes(attributes: Mapping[str, Any], key: str) -> list[Any]:
     """Return numbers; files give the only one of a list as a scalar. What is no number is no code."""
     given = np.ravel(attributes[key])
     if given.dtype.kind not in "iuf":

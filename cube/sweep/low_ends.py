@@ -69,11 +69,11 @@ def _with_intervals(cube: xr.Dataset) -> dict[str, str]:
     found = {}
     for name in map(str, cube.data_vars):
         sense = sense_of(name, cube[name].attrs)
-        if sense in ENDS and all(_is_known(cube, f"{name}{end}") for end in ENDS.values()):
+        if sense in ENDS and all(_has_value(cube, f"{name}{end}") for end in ENDS.values()):
             found[name] = f"{name}{ENDS[sense]}"
     return found
 
 
-def _is_known(cube: xr.Dataset, name: str) -> bool:
+def _has_value(cube: xr.Dataset, name: str) -> bool:
     """Check whether a cube knows a value of a variable: of several models, one without intervals knows no end."""
     return name in cube and bool(cube[name].notnull().any())

@@ -184,12 +184,12 @@ def _questions(sweep: ModelContext) -> dict[str, tuple[Reduction[Any], Query, tu
         front = sweep.query(Where(), objectives=goals)
         asked[f"front of {', '.join(name for name, _ in goals)}"] = FRONT, front.query, ()
     if COUNTED in sweep.outputs and sweep.size:
-        count = sweep.query(Where(), limits=[Limit(COUNTED, None, _median(sweep))])
+        count = sweep.query(Where(), limits=[Limit(COUNTED, None, _median_of_sample(sweep))])
         asked[f"count of {COUNTED} below its median"] = COUNT, count.query, (None, ())
     return asked
 
 
-def _median(sweep: ModelContext) -> float:
+def _median_of_sample(sweep: ModelContext) -> float:
     """Return from a sample which value half of the points that have one do not exceed."""
     space, rng = sweep.space, np.random.default_rng(0)
     indices = [rng.integers(size, size=SAMPLE) for size in space.sizes]

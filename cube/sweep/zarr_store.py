@@ -130,7 +130,7 @@ def _written_once(sweep: ModelContext, target: Path, key: str) -> xr.Dataset:
     beside = target.with_name(f"{target.name}.partial")
     if target.exists():  # another writer has just finished it
         return _finished(target, key)
-    if beside.exists() and _key_of(beside) != key:
+    if beside.exists() and _fingerprint_of(beside) != key:
         _remove_store(beside)
     journal = _journal_of(target)
     if not beside.exists():
@@ -145,7 +145,7 @@ def _written_once(sweep: ModelContext, target: Path, key: str) -> xr.Dataset:
 
 def _finished(target: Path, key: str) -> xr.Dataset:
     """Open a store that is there, if it is of the same sweep."""
-    if _key_of(target) != key:
+    if _fingerprint_of(target) != key:
         msg = (
             f"`to_zarr`: expected a new path or a store of the same sweep, got {str(target)!r} with other content; "
             "remove it or choose another path"
@@ -239,7 +239,7 @@ def _content(sweep: ModelContext) -> Iterator[str | bytes | memoryview[Any]]:
     yield from parts_to_hash(inputs)
 
 
-def _key_of(store: Path) -> str | None:
+def _fingerprint_of(store: Path) -> str | None:
     """Read the fingerprint of a store; None where there is none."""
     try:
         attributes = json.loads((store / "zarr.json").read_text("utf-8"))["attributes"]

@@ -169,7 +169,9 @@ def _inputs_of_spec(spec: SweepSpec) -> xr.Dataset:
 
 def _spec_platforms(spec: SweepSpec) -> Any:
     parts: list[Any] = [] if spec.hypothetical is None else [_hardware(spec.hypothetical)]
-    parts += [read_platforms(one) if _is_file(one, PLATFORM_FILES) else one for one in _as_list(spec.inputs.platforms)]
+    parts += [
+        read_platforms(one) if _is_file(one, PLATFORM_FILES) else one for one in _one_or_more(spec.inputs.platforms)
+    ]
     if spec.platform:
         parts.append(platform_table(spec.platform, source="the spec", each="[[platform]]"))
     return parts if parts or spec.inputs.platforms is not None else None
@@ -183,17 +185,17 @@ def _hardware(given: Hardware) -> xr.Dataset:
 
 def _topologies(spec: SweepSpec) -> Any:
     parts: list[Any] = []
-    for one in _as_list(spec.inputs.topologies):
+    for one in _one_or_more(spec.inputs.topologies):
         if isinstance(one, NetworkFile):
             parts.append(read_network(one.file, **one.model_dump(exclude={"file"}, exclude_none=True)))
         else:
             parts.append(read_network(one) if _is_file(one, NETWORK_FILES) else one)
     if spec.network:
-        parts.append(_networks_of(spec.network))
+        parts.append(_networks_told(spec.network))
     return parts if parts or spec.inputs.topologies is not None else None
 
 
-def _networks_of(entries: list[dict[str, Any]]) -> pl.DataFrame:
+def _networks_told(entries: list[dict[str, Any]]) -> pl.DataFrame:
     """Read the tables ``[[network]]``; errors name each by its number, as those of ``[[platform]]`` do."""
     source, each = "the spec", "[[network]]"
     check_network_entries(entries, source=source, each=each)
@@ -201,7 +203,7 @@ def _networks_of(entries: list[dict[str, Any]]) -> pl.DataFrame:
     return described(network_table(sheet, source=source), source=source)
 
 
-def _as_list(given: Any) -> list[Any]:
+def _one_or_more(given: Any) -> list[Any]:
     return [] if given is None else [given] if isinstance(given, str) else list(given)
 
 

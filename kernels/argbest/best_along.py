@@ -71,7 +71,7 @@ def best_along(
     (3, 1)
     """
     check_choice("sense", sense, ("max", "min"))
-    array = _as_numbers(values)
+    array = _as_comparable(values)
     axes = _as_axes(axis, array.ndim)
     allowed = None if mask is None else _as_mask(mask, array.shape)
     if array.size <= SMALL and COMPILED not in sys.modules:
@@ -81,7 +81,7 @@ def best_along(
     return compiled.best_along(array, axes, allowed, largest=sense == "max", threads=threads, tuning=tuning)
 
 
-def _as_numbers(values: ArrayLike) -> NDArray[Any]:
+def _as_comparable(values: ArrayLike) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         msg = f"`values`: expected numbers, got dtype {array.dtype}; convert them to float"
@@ -127,15 +127,15 @@ def _numpy_best(
     if mask is not None:
         valid &= mask.transpose(*remaining, *axes).reshape(lines.shape)
     if not valid.size:
-        return np.full(shape, _nothing(array.dtype)), np.full(shape, -1, np.int64)
+        return np.full(shape, _not_found(array.dtype)), np.full(shape, -1, np.int64)
     worst = worst_of(array.dtype, largest=largest)
     extreme = (np.max if largest else np.min)(lines, axis=1, keepdims=True, where=valid, initial=worst)
     hits = (lines == extreme) & valid
     index = hits.argmax(axis=1)
     some = hits[np.arange(len(lines)), index]
-    best = np.where(some, lines[np.arange(len(lines)), index], _nothing(array.dtype))
+    best = np.where(some, lines[np.arange(len(lines)), index], _not_found(array.dtype))
     return best.reshape(shape), np.where(some, index, -1).astype(np.int64).reshape(shape)
 
 
-def _nothing(dtype: np.dtype[Any]) -> Any:
+def _not_found(dtype: np.dtype[Any]) -> Any:
     return dtype.type(np.nan if dtype.kind == "f" else 0)

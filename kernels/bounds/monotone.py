@@ -112,7 +112,7 @@ class MonotoneSlice:
         """Find the largest key and its first point of each group, -1: there is none; None if too many are equal."""
         assert self.values is not None
         sizes = tuple(1 if axis in self.ends else size for axis, size in enumerate(query.space.sizes))
-        key, met = _judged(query, self.values, (1,) * len(sizes))
+        key, met = _keys_within_limits(query, self.values, (1,) * len(sizes))
         masked = np.broadcast_to(np.where(met, key, -np.inf), sizes).reshape(query.n_groups, -1)
         largest = masked.max(axis=1)
         equal = np.flatnonzero((masked == largest[:, None]) & (largest > -np.inf)[:, None])
@@ -179,11 +179,11 @@ class MonotoneSlice:
         self, query: Query, points: Array, group: Array, largest: Array, axes: Array | int, steps: Array
     ) -> Array:
         """Return which points, so many steps away, are valid and have the largest key of their group."""
-        key, met = _judged(query, self.reader.at(points, axes, steps), (1, 1))
+        key, met = _keys_within_limits(query, self.reader.at(points, axes, steps), (1, 1))
         return np.asarray(met & (key == largest[group][:, None]))
 
 
-def _judged(query: Query, values: Mapping[str, Array], shape: tuple[int, ...]) -> tuple[Array, Array]:
+def _keys_within_limits(query: Query, values: Mapping[str, Array], shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Return the keys, and where all limits are met."""
     name, sign = query.objectives[0]
     met = np.ones(shape, dtype=bool)
@@ -209,7 +209,7 @@ def _sliced(query: Query, bounder: Bounder) -> MonotoneSlice | None:
     proven = [bounder.certain[query.outputs[name]] for name in names]
     if not all(one.number for one in proven):
         return None
-    up, down = _aligned(query, bounder)
+    up, down = _monotone_axes(query, bounder)
     orders = {}
     for axis in range(query.groups, len(space.axes)):
         if (up[axis] or down[axis]) and space.sizes[axis] > 1:
@@ -227,7 +227,7 @@ def _sliced(query: Query, bounder: Bounder) -> MonotoneSlice | None:
     return MonotoneSlice(ends, orders, PointReader(space, outputs), alone, values)
 
 
-def _aligned(query: Query, bounder: Bounder) -> tuple[Array, Array]:
+def _monotone_axes(query: Query, bounder: Bounder) -> tuple[Array, Array]:
     """Tell along which axes nothing gets worse upwards, and along which downwards."""
     if bounder.directions is None:
         bounder.directions = directions(bounder)

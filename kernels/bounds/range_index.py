@@ -137,9 +137,9 @@ class RangeIndex:
         self.axes = [axis for axis in range(rank) if table.shape[axis] != 1]
         missing = np.isnan(table)
         gaps = bool(missing.any())
-        low = _reduced(table, trees, self.axes, np.fmin if gaps else np.minimum)
-        high = _reduced(table, trees, self.axes, np.fmax if gaps else np.maximum)
-        nan = _reduced(missing, trees, self.axes, np.logical_or) if gaps else None
+        low = _range_reduced(table, trees, self.axes, np.fmin if gaps else np.minimum)
+        high = _range_reduced(table, trees, self.axes, np.fmax if gaps else np.maximum)
+        nan = _range_reduced(missing, trees, self.axes, np.logical_or) if gaps else None
         summed = table.shape[rank:]
         lengths = [low.shape[axis] for axis in self.axes]
         self.strides = [int(np.prod(lengths[k + 1 :], dtype=np.int64)) for k in range(len(lengths))]
@@ -159,7 +159,7 @@ class RangeIndex:
         return self.low[row], self.high[row], None if self.nan is None else self.nan[row]
 
 
-def _reduced(table: Array, trees: Sequence[IndexTree], axes: Sequence[int], ufunc: Any) -> Array:
+def _range_reduced(table: Array, trees: Sequence[IndexTree], axes: Sequence[int], ufunc: Any) -> Array:
     for axis in axes:
         # the axis first and the others side by side: whole rows are then copied and combined
         moved = np.ascontiguousarray(np.moveaxis(table, axis, 0))

@@ -57,7 +57,7 @@ def known_lenders(path: Path | None = None) -> tuple[Lender, ...]:
     CorruptFileError
         If the file is torn.
     """
-    path = path or _file()
+    path = path or _lenders_file()
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return tuple(_lenders(dict(kept)))
@@ -71,7 +71,7 @@ def known_lenders(path: Path | None = None) -> tuple[Lender, ...]:
 def written_by() -> str:
     """Return the key of the code that the kept boards were fitted by; empty where there are none."""
     try:
-        with _file().open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        with _lenders_file().open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return str(kept["code"])
     except OSError:
         return ""
@@ -90,14 +90,14 @@ def write_lenders() -> Path:
     code = code_key()
     with one_thread():
         found = [_fitted(name, data) for name, data in zoo_boards()]
-    path = _file()
+    path = _lenders_file()
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, code=np.array(code), **_arrays(found))
     known_lenders.cache_clear()
     return path
 
 
-def _file() -> Path:
+def _lenders_file() -> Path:
     return Path(str(files("roofcube.calibration"))) / "kept" / "lenders.npz"
 
 

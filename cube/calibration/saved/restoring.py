@@ -180,11 +180,11 @@ def fitted_of(document: dict[str, Any]) -> Fitted:
     scores = {name: _scores(one) for name, one in _of_each(whole["scores"], hardware)}
     engine = FittedFamilies(families, power, pipeline)
     # in older files it is not told which labels the rows are of
-    own = {name: _label(one) for name, one in whole["own_labels"].items()} if "own_labels" in whole else {}
+    own = {name: _label_of(one) for name, one in whole["own_labels"].items()} if "own_labels" in whole else {}
     return Fitted(data.facts, data, engine, whole["name"].text(), scores, own)
 
 
-def _label(part: Part) -> str | float:
+def _label_of(part: Part) -> str | float:
     if not isinstance(part.value, PLAIN_LABELS):
         raise _wrong(part, "a label of text, a number or a flag")
     return part.value
@@ -314,7 +314,7 @@ def _family(part: Part, machines: list[Machine], hardware: Array | None = None) 
 
 
 def _borrowed(part: Part) -> Borrowed:
-    kernel, pull = _kernel(part["kernel"]), part["pull"].numbers(None, least=-PLAUSIBLE, most=PLAUSIBLE)
+    kernel, pull = _kernel_of(part["kernel"]), part["pull"].numbers(None, least=-PLAUSIBLE, most=PLAUSIBLE)
     names = tuple(one.text() for one in part["topologies"].parts())
     if len(set(names)) < len(names):
         raise _wrong(part["topologies"], "names that differ", "one twice")
@@ -343,7 +343,7 @@ def _structure(part: Part, groups: int) -> Structure:
 
 def _posterior(part: Part, groups: int) -> Posterior:
     pull = part["pull"].numbers(None)
-    rows, kernel = len(pull), _kernel(part["kernel"])
+    rows, kernel = len(pull), _kernel_of(part["kernel"])
     if part["groups"].value != groups:
         raise _wrong(part["groups"], str(groups))
     made = Posterior(
@@ -354,7 +354,7 @@ def _posterior(part: Part, groups: int) -> Posterior:
         gradient=part["gradient"].numbers(rows, COUNT, least=0.0, most=1.0 + EXACT),
         group=part["group"].places(rows, count=groups),
         groups=groups,
-        prior=_prior(part["prior"]),
+        prior=_prior_of(part["prior"]),
         noise=part["noise"].numbers(rows, least=LEAST),
         kernel=kernel,
     )
@@ -363,7 +363,7 @@ def _posterior(part: Part, groups: int) -> Posterior:
     return made
 
 
-def _prior(part: Part) -> Prior:
+def _prior_of(part: Part) -> Prior:
     covariance = part["covariance"].numbers(COUNT, COUNT, least=-PLAUSIBLE, most=PLAUSIBLE)
     if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance)[0] <= 0.0:
         raise _wrong(part["covariance"], "a symmetric matrix with positive eigenvalues", "another")
@@ -371,7 +371,7 @@ def _prior(part: Part) -> Prior:
     return Prior(part["mean"].numbers(COUNT), covariance, plausible)
 
 
-def _kernel(part: Part) -> Kernel:
+def _kernel_of(part: Part) -> Kernel:
     for name in ("amplitude", "common", "spread", "noise"):
         if name in part:
             part[name].number(LEAST_NOISE if name == "noise" else 0.0, FARTHEST)
@@ -432,7 +432,7 @@ def _power(part: Part, machines: int) -> PowerModel:
     if "kernel" not in part:  # before version 6
         watts = part["watts"].numbers(len(hardware) + 1, LINEAR_TERMS, least=0.0)
         return PowerModel(hardware, np.pad(watts, ((0, 0), (0, len(POWER_TERMS) - LINEAR_TERMS))), pull, place, FIRST)
-    kernel = _kernel(part["kernel"])
+    kernel = _kernel_of(part["kernel"])
     if kernel.spread:
         raise _wrong(part["kernel"], "a spread of 0", f"{kernel.spread:g}")
     watts = part["watts"].numbers(len(hardware) + 1, len(POWER_TERMS), least=0.0)

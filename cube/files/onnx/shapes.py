@@ -55,7 +55,7 @@ def inferred(
         Of the graph that the node is in, which makes the names of its tensors unique.
     """
     present = [one for one in inputs if one is not None]
-    chosen = _chosen(operator, inputs)
+    chosen = _taken_whole(operator, inputs)
     constant = _is_constant(node, operator, inputs) or chosen is not None
     shapes = _shapes(node, attributes, inputs, opset)
     cause = next((one.data_dependent for one in present if one.data_dependent), "")
@@ -118,7 +118,7 @@ def _is_stored_array(tensor: Tensor | None) -> bool:
     return tensor is not None and tensor.constant and tensor.known and tensor.element not in INDEX_TYPES
 
 
-def _chosen(operator: str, inputs: Sequence[Tensor | None]) -> Tensor | None:
+def _taken_whole(operator: str, inputs: Sequence[Tensor | None]) -> Tensor | None:
     """Return the stored tensor that a Where takes whole: the first, where its one condition is not known."""
     if operator != "Where" or len(inputs) < 3:
         return None

@@ -197,10 +197,12 @@ def _fronts_at_once(context: Context, bound: BoundQuery, engine: Any, per: Seque
     missing = [dim for dim in per if dim not in query.space.axes and bound.length(dim) > 1]
     order = np.lexsort((*reversed(indices), costs[number], group))
     part = Part([column[order] for column in indices], (n_ties * query.copies)[number][order])
-    return _repeated(context, bound, part, per, missing) if missing else part
+    return _repeated_groups(context, bound, part, per, missing) if missing else part
 
 
-def _repeated(context: Context, bound: BoundQuery, part: Part, per: Sequence[str], missing: Sequence[str]) -> Part:
+def _repeated_groups(
+    context: Context, bound: BoundQuery, part: Part, per: Sequence[str], missing: Sequence[str]
+) -> Part:
     """Repeat fronts along the dims to group by that nothing depends on."""
     indices, n_ties = part.indices, part.n_ties
     for dim in missing:

@@ -73,8 +73,8 @@ def probabilities(
     }
     _check_moving(context, [*(name for name, _ in goals), *where.by_limit])
     deviation = _deviation(columns[LOW], columns[HIGH])
-    configuration = _configurations(context, bound, columns)
-    group = _figures(query.space.sizes, list(range(query.groups)))
+    configuration = _what_errs_together(context, bound, columns)
+    group = _combination_numbers(query.space.sizes, list(range(query.groups)))
     shares = draw_front(columns, goals, where.by_limit, deviation, configuration, group)
     flat = _flat_points(context, bound, indices)
     return {
@@ -108,7 +108,7 @@ def _deviation(low: Array, high: Array) -> Array:
         return np.asarray(np.log(high / low) / (2 * Z_90))
 
 
-def _configurations(context: StoredContext, bound: BoundQuery, columns: Mapping[str, Array]) -> Array:
+def _what_errs_together(context: StoredContext, bound: BoundQuery, columns: Mapping[str, Array]) -> Array:
     """Return for each point the number of what errs with it: its configuration, and own dims that intervals differ by.
 
     Points of a front, and offers, have these labels along one dim.
@@ -118,18 +118,18 @@ def _configurations(context: StoredContext, bound: BoundQuery, columns: Mapping[
     own: list[Array] = []
     configuration: list[Array] = []
     for axis, dim in enumerate(space.axes):
-        for name, numbers in _labels_along(context, bound, dim).items():
+        for name, numbers in _numbers_along(context, bound, dim).items():
             shape = [-1 if one == axis else 1 for one in range(len(space.axes))]
             each = np.broadcast_to(numbers.reshape(shape), space.sizes).reshape(-1)
             (batches if name in SHARED else configuration if name in APART else own).append(each)
     for place, each in enumerate(own):
-        others = _numbered([*configuration, *batches, *own[:place], *own[place + 1 :]], each.size)
+        others = _distinct_numbers([*configuration, *batches, *own[:place], *own[place + 1 :]], each.size)
         if any(_differs(columns[end], others) for end in (LOW, HIGH)):
             configuration.append(each)
-    return _numbered(configuration, prod(space.sizes))
+    return _distinct_numbers(configuration, prod(space.sizes))
 
 
-def _labels_along(context: StoredContext, bound: BoundQuery, dim: str) -> dict[str, Array]:
+def _numbers_along(context: StoredContext, bound: BoundQuery, dim: str) -> dict[str, Array]:
     """Return the numbers of the labels along a dim: of other dims, if a configuration lies along it, else its own."""
     length = bound.length(dim)
     dims = {*SHARED, *APART, *said_order(context.cube.attrs, context.coords)} - {dim}
@@ -141,7 +141,7 @@ def _labels_along(context: StoredContext, bound: BoundQuery, dim: str) -> dict[s
     return {name: np.unique(one, return_inverse=True)[1].reshape(-1) for name, one in labels.items()}
 
 
-def _numbered(columns: Sequence[Array], size: int) -> Array:
+def _distinct_numbers(columns: Sequence[Array], size: int) -> Array:
     """Return the number of each row among the distinct ones of some columns of whole numbers."""
     number = np.zeros(size, dtype=np.int64)
     for column in columns:
@@ -168,7 +168,7 @@ def _flat_points(context: Context, bound: BoundQuery, indices: Sequence[Array]) 
     return np.asarray(flat)
 
 
-def _figures(sizes: Sequence[int], axes: Sequence[int]) -> Array:
+def _combination_numbers(sizes: Sequence[int], axes: Sequence[int]) -> Array:
     """Return a number to each of the combinations of indices along some axes, for every point."""
     shape = [size if axis in axes else 1 for axis, size in enumerate(sizes)]
     return np.broadcast_to(np.arange(prod(shape)).reshape(shape), tuple(sizes)).reshape(-1)

@@ -161,7 +161,7 @@ def test_under_one_key_a_board_is_lent_to_by_itself(mine, zoo):
 
 def test_a_torn_file_is_named(tmp_path):
     torn = tmp_path / "torn.npz"
-    torn.write_bytes(lenders._file().read_bytes()[:1000])
+    torn.write_bytes(lenders._lenders_file().read_bytes()[:1000])
     with pytest.raises(rc.errors.CorruptFileError, match=r"torn\.npz: not a whole file of boards that lend"):
         lenders.known_lenders(torn)
     assert lenders.known_lenders(tmp_path / "none.npz") == ()
