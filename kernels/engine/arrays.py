@@ -21,6 +21,7 @@ from roofcube.kernels.argbest.best_along import best_along
 from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, HISTOGRAM, TOP
 from roofcube.kernels.pareto.front import front_with_equals, front_with_ties
+from roofcube.kernels.pareto.points import compiling_pays
 from roofcube.kernels.query.partials import BestPartial, FrontPartial, MembersPartial, Partial
 from roofcube.kernels.query.tiles import Tiling
 
@@ -224,7 +225,8 @@ def _slabs(query: Query) -> Iterator[Slab]:
         start, points = tiling.start(number), prod(shape)
         columns = [values[name].reshape(-1) for name, _ in query.objectives]
         left = None
-        if query.limits or points <= query.tuning.small_space:  # few points without gaps need no compiler
+        # few points without gaps need no compiler, where it is not there already
+        if query.limits or (points <= query.tuning.small_space and not compiling_pays(0)):
             cast = {name: value.astype(space.dtype, copy=False) for name, value in values.items()}
             inside = np.flatnonzero(query.valid(cast, shape).reshape(-1))
             columns = [column[inside] for column in columns]

@@ -57,7 +57,7 @@ def small_groups(
             kept += valid
         for k in range(objectives):
             own[k, kept] = -np.inf
-        eliminate(own, kept, names, flags, optimal)
+        eliminate(own, kept, names, flags, optimal, kept)
         for place in range(kept):
             mask[order[starts[group] + place]] = optimal[place]
         for k in range(objectives):

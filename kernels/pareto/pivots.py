@@ -223,8 +223,11 @@ def rejecter(objectives: int) -> Any:
 
 
 @jit
-def eliminate(left: Any, count: Any, names: Any, flags: Any, optimal: Any) -> None:
-    """Mark the optimal of few points without NaN: each in turn throws out those it dominates.
+def eliminate(left: Any, count: Any, names: Any, flags: Any, optimal: Any, passes: Any) -> tuple[int, int]:
+    """Mark the optimal of few points without NaN: so many of them in turn throw out those they dominate.
+
+    Returns how many are left, and how many of these are settled: with fewer settled, those left are marked, named in
+    `names` and lie at the start of `left`, but some may be dominated by others after the settled ones.
 
     Scratch: left (objectives, points) holds the points, then -inf up to a multiple of `PAIRS`; names (points,) int64;
     flags (2, as many) bool.
@@ -236,7 +239,8 @@ def eliminate(left: Any, count: Any, names: Any, flags: Any, optimal: Any) -> No
         names[position] = position
         optimal[position] = False
     point = 0
-    while point < count:
+    while point < count and passes:
+        passes -= 1
         end = (count + PAIRS - 1) // PAIRS * PAIRS
         for position in range(end):
             within[position] = True
@@ -270,3 +274,4 @@ def eliminate(left: Any, count: Any, names: Any, flags: Any, optimal: Any) -> No
         point += 1 - dead_before
     for position in range(count):
         optimal[names[position]] = True
+    return count, point

@@ -100,7 +100,7 @@ def test_equal_to_a_walk(question, sense):
     found = best_along(array, axis, sense=sense, mask=mask)
     check_equal(found, expected)
     fitted = None if mask is None else np.broadcast_to(mask, array.shape)
-    numbers = public._as_numbers(array)
+    numbers = public._as_comparable(array)
     check_equal(public._numpy_best(numbers, axes, fitted, largest=sense == "max"), expected)
     found = compiled.best_along(numbers, axes, fitted, largest=sense == "max")
     check_equal(found, expected)
@@ -111,7 +111,7 @@ def test_equal_to_a_walk(question, sense):
 @settings(max_examples=150, deadline=None)
 def test_shared_and_cut_small_the_answer_is_the_same(question, sense, threads):
     array, axis, mask = question
-    array = public._as_numbers(array)
+    array = public._as_comparable(array)
     axes = tuple(sorted(one % array.ndim for one in (axis if isinstance(axis, tuple) else (axis,))))
     fitted = None if mask is None else np.broadcast_to(mask, array.shape)
     expected = public._numpy_best(array, axes, fitted, largest=sense == "max")
