@@ -385,13 +385,12 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
             rest = _without(others, name)
             fold, rows = fold_rows(data, kept, out)
             if rows.machines == data.rows.machines:
-                other = ~np.isin(data.rows.network, np.unique(data.rows.network[out]))
-                fold, scored = data, np.flatnonzero(data.scored & (data.rows.family() == name) & other)
+                fold, index = data, kept
                 model = family_model(data, kept, rest, name)
             else:
-                scored = np.arange(len(fold))
-                model = family_model(fold, scored, rest, name, sisters=False)
-            intervals = Intervals(leave_networks_out(fold, scored, rest, name, model), elsewhere.get(name, ()))
+                index = np.arange(len(fold))
+                model = family_model(fold, index, rest, name, sisters=False)
+            intervals = Intervals(leave_networks_out(fold, index, rest, name, model), elsewhere.get(name, ()))
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
             deviation = model.deviation(rows)
             strange = unseen_kin(data.rows.take(kept), rows)
@@ -407,15 +406,14 @@ def _scores_elsewhere(data: Measured, models: Mapping[str, FamilyModel]) -> dict
     for name, index in data.by_family():
         if name not in models:
             continue
-        scored = index[data.scored[index]]
         # with rows enough for each of its folds a family learns from no other, so its scores are the same for all
         network = data.rows.network[index[data.usable[index]]]
         rich = len(network) - np.unique(network, return_counts=True)[1].max(initial=0) >= FEW_ROWS
-        common = leave_networks_out(data, scored, {}, name) if rich else None
+        common = leave_networks_out(data, index, {}, name) if rich else None
         for left in models:
             rest = {key: one for key, one in models.items() if key not in (name, left)}
             if left != name:
-                found[left].append(common or leave_networks_out(data, scored, rest, name))
+                found[left].append(common or leave_networks_out(data, index, rest, name))
     return {name: tuple(scores) for name, scores in found.items()}
 
 

@@ -20,7 +20,7 @@ from roofcube.model.offered import as_product, is_offered
 from roofcube.vocabulary import ELEMENT_BYTES, HARDWARE_DIMS, attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 __all__ = [
     "TILES",
@@ -240,22 +240,40 @@ def _bytes_of(executed: str, precision: str, stated: float) -> float:
 
 
 def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
-    """Add hardware that only the measurements tell of: what it was seen to do, with headroom."""
+    """Add hardware that only the measurements tell of: as listed for the board at another precision, or as seen."""
     hardware = dict(facts.hardware)
     unknown = measured.filter([key not in hardware for key in measured.select(HARDWARE_DIMS).iter_rows()])
     for (platform,), table in unknown.group_by("platform", maintain_order=True):
-        seen = _rates_seen(table, facts)
-        if not len(seen):
-            continue
-        wrong = _far_beyond(seen[:, 0]) & _far_beyond(seen[:, 1])
-        peak, bandwidth = (HEADROOM * seen[~wrong].max(0)).tolist()
-        for mode, precision in table.select("mode", "precision").unique(maintain_order=True).iter_rows():
-            hardware[str(platform), mode, precision] = Machine(
-                str(platform), mode, precision, family=str(platform), device_class="", peak=peak, reference=peak,
-                bandwidth=bandwidth, element_bytes=ELEMENT_BYTES.get(precision, 1.0), cores=1.0, weight_memory=0.0,
-                dataflow=False, stated=False,
-            )  # fmt: skip
+        listed = [one for one in facts.hardware.values() if one.platform == platform and one.stated]
+        parts = table.group_by("mode", "precision", maintain_order=True) if listed else [((None, None), table)]
+        for (mode, precision), rows in parts:
+            seen = _rates_seen(rows, facts)
+            if not len(seen):
+                continue
+            wrong = _far_beyond(seen[:, 0]) & _far_beyond(seen[:, 1])
+            peak, bandwidth = seen[~wrong].max(0).tolist()
+            if listed:
+                one = _at_other_precision(listed, str(mode), str(precision), peak, bandwidth)
+                hardware[one.key] = one
+                continue
+            peak, bandwidth = HEADROOM * peak, HEADROOM * bandwidth
+            for mode, precision in table.select("mode", "precision").unique(maintain_order=True).iter_rows():
+                hardware[str(platform), mode, precision] = Machine(
+                    str(platform), mode, precision, family=str(platform), device_class="", peak=peak, reference=peak,
+                    bandwidth=bandwidth, element_bytes=ELEMENT_BYTES.get(precision, 1.0), cores=1.0, weight_memory=0.0,
+                    dataflow=False, stated=False,
+                )  # fmt: skip
     return Facts(hardware, facts.networks)
+
+
+def _at_other_precision(listed: Sequence[Machine], mode: str, precision: str, peak: float, bandwidth: float) -> Machine:
+    """Guess what a board offers from what is listed of it, the peak in proportion to the bits, or more if seen."""
+    size = ELEMENT_BYTES.get(precision, 1.0)
+    like = min(listed, key=lambda one: (one.mode != mode, abs(np.log(one.element_bytes / size))))
+    return replace(
+        like, mode=mode, precision=precision, element_bytes=size, stated=False,
+        peak=max(like.peak * like.element_bytes / size, peak), bandwidth=max(like.bandwidth, bandwidth),
+    )  # fmt: skip
 
 
 def _rates_seen(table: pl.DataFrame, facts: Facts) -> Array:

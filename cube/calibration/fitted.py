@@ -6,9 +6,10 @@ this record.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from roofcube.calibration.trust import Reach, reaches, unlike
 from roofcube.wording import plain_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     import xarray as xr
 
     from roofcube.calibration.facts import Facts
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Fitted"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +85,10 @@ class Fitted:
     def _half_width(self, rows: IndexedRows, interval: Array, level: float) -> Array:
         half = np.full(len(rows), np.nan)
         family = rows.family()
-        for name, intervals in self.intervals.items():
+        for name in self.engine.families:
             here = np.flatnonzero((family == name) & rows.known & (rows.batch > 0))
             if len(here):
-                half[here] = self._half_width_of(name, intervals, rows.take(here), level)
+                half[here] = self._half_width_of(name, self.intervals[name], rows.take(here), level)
         half[self.engine.flows(rows, interval)] = self.engine.fill.half_width(level)
         return half
 
@@ -126,29 +130,58 @@ class Fitted:
         return self.data.take(np.flatnonzero(self.data.usable & ~self.mistaken))
 
     @cached_property
-    def scores(self) -> dict[str, Scores]:
+    def scores(self) -> Mapping[str, Scores]:
         """Errors on left-out networks per family, which the intervals come from; computed once, when first needed."""
         if self.stored_scores is not None:
             return self.stored_scores
-        own = {}
+        return _WhenAsked(self.engine.families, self._scores_of)
+
+    def _scores_of(self, family: str) -> Scores:
+        others = {other: model for other, model in self.engine.families.items() if other != family}
+        index = np.flatnonzero(self.data.rows.family() == family)
         with one_thread():
-            for name, index in self.data.by_family():
-                if name in self.engine.families:
-                    others = {other: model for other, model in self.engine.families.items() if other != name}
-                    scored, model = index[self.data.scored[index]], self.engine.families[name]
-                    own[name] = leave_networks_out(self.data, scored, others, name, model)
-        return own
+            return leave_networks_out(self.data, index, others, family, self.engine.families[family])
 
     @cached_property
-    def intervals(self) -> dict[str, Intervals]:
+    def intervals(self) -> Mapping[str, Intervals]:
         """Widths of the intervals per family."""
-        every = self.scores
-        return {
-            name: Intervals(own, tuple(one for other, one in every.items() if other != name))
-            for name, own in every.items()
-        }
+        return _WhenAsked(self.engine.families, self._intervals_of)
+
+    def _intervals_of(self, family: str) -> Intervals:
+        return Intervals(self.scores[family], _Others(self.scores, family))
 
     @cached_property
     def reach(self) -> dict[str, Reach]:
         """What the rows of each family cover."""
         return reaches(self.used)
+
+
+class _WhenAsked(Mapping[str, T]):
+    """Values by name, each computed once, when it is asked for: fifty boards take as many times what one does."""
+
+    def __init__(self, names: Iterable[str], compute: Callable[[str], T]) -> None:
+        self._names, self._compute, self._known = dict.fromkeys(names), compute, dict[str, T]()
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._known:
+            self._known[name] = self._compute(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@dataclass(frozen=True)
+class _Others:
+    """The values of all names but one."""
+
+    every: Mapping[str, Scores]
+    name: str
+
+    def __iter__(self) -> Iterator[Scores]:
+        return (self.every[other] for other in self.every if other != self.name)

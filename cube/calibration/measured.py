@@ -29,6 +29,8 @@ GAIN_OF_CORES = 1.2
 # transforms that need fewer products (Winograd) and boost clocks do more operations than the listed peak; beyond this
 # factor the row or the peak is wrong
 ABOVE_THE_LISTED_PEAK = 1.5
+# no throughput [1/s] is less, nor its inverse more: beyond, sums overflow
+SLOWEST = 1e-30
 # rows of one family that are fitted to: what they cost grows as the cube, what more of them tell hardly
 MOST_ROWS, SEED = 3000, 20210
 
@@ -130,7 +132,7 @@ def measured(measurements: pl.DataFrame, facts: Facts, *, wrong: Collection[int]
     facts = guessed(table.filter(pl.Series(~slipped & ~unit_off(table))), facts)
     rows = indexed_rows(keys, facts)
     rate = table[RATE].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         seconds = np.log(rows.batch / rate)
         power = np.log(_figures_of(table, "power_full_w"))
     reason = _reasons(table, rows, rate, slipped)
@@ -170,7 +172,8 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array, slipped: Array
     known = rows.known
     demand = np.zeros(len(rows))
     part = rows.take(np.flatnonzero(known))
-    demand[known] = part.net("ops") * rate[known] / part.machine("peak")
+    with np.errstate(over="ignore"):
+        demand[known] = part.net("ops") * rate[known] / part.machine("peak")
     # later rules are the stronger ones
     reason[_without_gain(rows, rate, known & _threaded(table))] = NO_GAIN
     reason[slipped] = OTHER_RUNS
@@ -180,7 +183,7 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array, slipped: Array
     reason[sound[table[sound].select(KEY_COLUMNS).is_duplicated().to_numpy()]] = DUPLICATE
     reason[rows.network < 0] = NO_NETWORK
     reason[rows.hardware < 0] = NO_HARDWARE
-    none = ~(np.isfinite(rate) & (rate > 0))
+    none = ~((rate > SLOWEST) & (rate < 1.0 / SLOWEST))
     reason[none] = NO_THROUGHPUT
     reason[none & (_figures_of(table, LATENCY) > 0)] = LATENCY_ALONE
     reason[~(rows.batch > 0)] = NO_BATCH

@@ -13,7 +13,7 @@ from roofcube.calibration.fitting.borrowed import SHARES
 from roofcube.calibration.fitting.dataflow import PipelineFill, fit_fill
 from roofcube.calibration.fitting.evidence import LEAST_TOPOLOGIES
 from roofcube.calibration.fitting.family import FamilyModel, fit_family, prior_from
-from roofcube.calibration.fitting.intervals import Scores
+from roofcube.calibration.fitting.intervals import Scores, pooled
 from roofcube.calibration.fitting.kin import scores_without_kin, unseen_kin
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.power import PowerModel, fit_power
@@ -254,35 +254,37 @@ def fit(data: Measured, *, power: bool = True) -> FittedFamilies:
 def leave_networks_out(
     data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str, model: FamilyModel | None = None
 ) -> Scores:
-    """Predict each network of a family from its other networks.
+    """Predict each network of a family from its other networks; what was left out or taken for mistakes says nothing.
 
     Parameters
     ----------
     index : array of int
-        Scored rows of the family.
+        Rows of the family.
     others : mapping of FamilyModel
         Other families, for the prior of a family of few rows.
     model : FamilyModel, optional
         The family fitted to the usable ones of these rows, where it is at hand.
     """
+    index = index[data.usable[index]]
+    if not len(index):
+        return pooled([])
+    model = model or family_model(data, index, others, name)
+    right = ~model.wrong
+    if len(np.unique(data.rows.net("topology")[index])) >= LEAST_TOPOLOGIES:
+        return _left_out_at_once(data, index, model, right)
     network = data.rows.network[index]
     errors, deviations = np.full(len(index), np.nan), np.full(len(index), np.nan)
-    if len(np.unique(data.rows.net("topology")[index])) >= LEAST_TOPOLOGIES:
-        used = index[data.usable[index]]
-        return _left_out_at_once(data, used, model or family_model(data, used, others, name))
-    for one in np.unique(network):
-        out, kept = index[network == one], index[network != one]
-        if not data.usable[kept].any():
+    for one in np.unique(network[right]):
+        out, kept = np.flatnonzero(right & (network == one)), index[network != one]
+        if not len(kept):
             continue
-        model = family_model(data, kept, others, name)
-        rows = data.rows.take(out)
-        errors[network == one] = np.abs(model.log_time(rows) - data.seconds[out])
-        deviations[network == one] = model.deviation(rows)
-    there = np.isfinite(errors)
-    return Scores(errors[there], deviations[there], network[there])
+        rest, rows = family_model(data, kept, others, name), data.rows.take(index[out])
+        errors[out] = np.abs(rest.log_time(rows) - data.seconds[index[out]])
+        deviations[out] = rest.deviation(rows)
+    return Scores(errors, deviations, network).take(np.isfinite(errors))
 
 
-def _left_out_at_once(data: Measured, index: Array, model: FamilyModel) -> Scores:
+def _left_out_at_once(data: Measured, index: Array, model: FamilyModel, right: Array) -> Scores:
     """Predict each network from the others in closed form, from one fit to all; then each kin from the others.
 
     Of many networks one moves neither the parameters' linearisation nor the learned scales: the errors are those of as
@@ -291,4 +293,4 @@ def _left_out_at_once(data: Measured, index: Array, model: FamilyModel) -> Score
     rows, seconds = data.rows.take(index), data.seconds[index]
     mean, deviation = model.without_each(rows, seconds, rows.network)
     near = Scores(np.abs(mean - seconds), deviation, rows.network, scaled=True)
-    return replace(near, far=scores_without_kin(model, rows, seconds))
+    return replace(near, far=scores_without_kin(model, rows, seconds)).take(right)

@@ -50,6 +50,8 @@ BLOCK = 8192
 SEED = 20210
 # fits, the second without the rows that the first calls mistakes
 ROUNDS = 2
+# ln of a factor beyond which a row is left out where scales are learned, as long as most are nearer to the law
+GROSS = float(np.log(5.0))
 # batches per octave at which deviations are computed
 KNOTS = 8
 # a structure whose evidence is this much below the best is left out
@@ -83,8 +85,8 @@ class FamilyModel:
         ln of what the rows say for this model, mistakes among them counted as such.
     sisters : tuple of Sister
         Other boards that predict hardware of few rows, with their weights; the structures have the rest.
-    falling : tuple of (int, int)
-        Hardware and network of configurations that were measured to take less time at a larger batch.
+    falling : tuple of (int, int, float)
+        Hardware and network of configurations that were measured to take less time at a larger batch, and that batch.
     above_bandwidth : tuple of float
         As `above_peak`, of the listed bandwidth.
     borrowed : Borrowed, optional
@@ -98,7 +100,7 @@ class FamilyModel:
     above_peak: tuple[float, ...] = ()
     evidence: float = 0.0
     sisters: tuple[Sister, ...] = ()
-    falling: tuple[tuple[int, int], ...] = ()
+    falling: tuple[tuple[int, int, float], ...] = ()
     above_bandwidth: tuple[float, ...] = ()
     borrowed: Borrowed | None = None
 
@@ -139,10 +141,10 @@ class FamilyModel:
         some, octaves = rows.take(asked[first]), np.arange(octave.max() + 1)
         configuration, step = (part.ravel() for part in np.indices((len(first), len(octaves))))
         below = self._mean(replace(some.take(configuration), batch=np.exp2(octaves)[step])).reshape(len(first), -1)
+        fell = {(hardware, network): batch for hardware, network, batch in self.falling}
+        since = [fell.get(pair, 0.0) for pair in zip(some.hardware.tolist(), some.network.tolist(), strict=True)]
+        below[np.exp2(octaves) < np.array(since)[:, None]] = -np.inf
         least = np.maximum.accumulate(below, axis=1)
-        falls = set(self.falling)
-        free = [pair in falls for pair in zip(some.hardware.tolist(), some.network.tolist(), strict=True)]
-        least[np.array(free)] = -np.inf
         mean[asked] = np.maximum(mean[asked], least[place, octave[asked]])
         return mean
 
@@ -354,13 +356,14 @@ def fit_family(
     )  # fmt: skip
 
 
-def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
-    """Find configurations whose time falls from a smaller batch to a larger one."""
+def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int, float], ...]:
+    """Find configurations whose time falls from a smaller batch to a larger one, and the largest of these."""
     order = np.lexsort((rows.batch, rows.network, rows.hardware))
     hardware, network, batch, seconds = rows.hardware[order], rows.network[order], rows.batch[order], target[order]
     same = (hardware[1:] == hardware[:-1]) & (network[1:] == network[:-1]) & (batch[1:] > batch[:-1])
-    falls = np.flatnonzero(same & (seconds[1:] < seconds[:-1]))
-    return tuple(sorted({(int(hardware[one]), int(network[one])) for one in falls}))
+    falls = np.flatnonzero(same & (seconds[1:] < seconds[:-1])).tolist()
+    largest = {(int(hardware[one]), int(network[one])): float(batch[one + 1]) for one in falls}
+    return tuple(sorted((*pair, last) for pair, last in largest.items()))
 
 
 def _evidence(every: Sequence[float], priors: Sequence[Prior]) -> float:
@@ -413,10 +416,13 @@ def _learned(
     right: Array,
 ) -> Kernel:  # fmt: skip
     """Learn the kernel of the residual around the likeliest structure, from the rows that are right."""
-    feature, target, group, place = feature[right], target[right], group[right], place.take(right)
-    value, gradient = log_time(feature, by_group(solution.theta, groups)[group])
+    value, gradient = log_time(feature[right], by_group(solution.theta, groups)[group[right]])
+    # from gross mistakes scales would be learned in which nothing is one
+    near = np.abs(target[right] - value) < GROSS
+    near |= 2 * near.sum() < len(near)
+    gradient, group, place = gradient[near], group[right][near], place.take(right[near])
     linked = parameter_covariance(gradient, group, gradient, group, prior, groups)
-    return learned_kernel(place, target - value, linked, solution.noise)
+    return learned_kernel(place, (target[right] - value)[near], linked, solution.noise[near])
 
 
 def _centres(prior: Prior, draws: int) -> list[Prior]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,12 @@ class Scores:
     scaled: bool = False
     far: Scores | None = None
     units: int | None = None
+
+    def take(self, mask: Array) -> Scores:
+        """Return the errors of some rows, near and far from their kin."""
+        far = None if self.far is None else self.far.take(mask)
+        parts = {name: getattr(self, name)[mask] for name in ("error", "deviation", "network")}
+        return replace(self, **parts, far=far)
 
     @property
     def networks(self) -> int:
@@ -106,20 +112,21 @@ class Intervals:
     ----------
     own : Scores
         Errors of this family.
-    others : tuple of Scores
-        Errors of the other families.
+    others : iterable of Scores
+        Errors of the other families, gone through only where its own do not reach.
 
     Notes
     -----
     The errors of K networks bound those of one more at levels up to K / (K + 1) (conformal prediction with networks as
     the exchangeable units). For a higher level the quantile there is multiplied by how far errors exceed it: each
     network against the other networks of its family, over all families. That a quantile of few networks is itself
-    uncertain is part of these multiples. A family of fewer than four networks takes the errors of all. What is unlike
-    every network left out (`cautious`, `anywhere`) is for the caller to tell.
+    uncertain is part of these multiples. A family of fewer than four networks takes the errors of all. Where all
+    families together have too few networks for a level, no interval is narrower than the model's own doubt has it
+    (`as_doubted`). What is unlike every network left out (`cautious`, `anywhere`) is for the caller to tell.
     """
 
     own: Scores
-    others: tuple[Scores, ...] = ()
+    others: Iterable[Scores] = ()
     _factors: dict[float, float] = field(default_factory=dict, repr=False)
 
     def half_width(self, deviation: Array, level: float, strange: Array | None = None) -> Array:
@@ -134,31 +141,39 @@ class Intervals:
 
     def _half_width(self, deviation: Array, level: float) -> Array:
         own = self.own
+        if own.networks >= MINIMUM_NETWORKS and level <= self.reach:
+            return own.half_width(deviation, level)
+        every = [own, *self.others]
         if own.networks < MINIMUM_NETWORKS:
-            return pooled([own, *self.others]).half_width(deviation, level)
-        plain = own.half_width(deviation, level)
-        if level <= self.reach:
-            return plain
-        if level not in self._factors:
-            self._factors[level] = self._factor(level)
-        result: Array = np.maximum(plain, own.half_width(deviation, self.reach) * self._factors[level])
-        return result
+            wide = pooled(every).half_width(deviation, level)
+        else:
+            every = [one for one in every if one.networks >= MINIMUM_NETWORKS]
+            if level not in self._factors:
+                self._factors[level] = self._factor(every, level)
+            beyond = own.half_width(deviation, self.reach) * self._factors[level]
+            wide = np.maximum(own.half_width(deviation, level), beyond)
+        networks = sum(one.networks for one in every)
+        return wide if level <= networks / (networks + 1) else np.maximum(wide, as_doubted(deviation, level))
 
     @property
     def reach(self) -> float:
         """The highest level that the family's own networks support."""
         return self.own.networks / (self.own.networks + 1)
 
-    def _factor(self, level: float) -> float:
-        known = [one for one in (self.own, *self.others) if one.networks >= MINIMUM_NETWORKS]
+    def _factor(self, known: Iterable[Scores], level: float) -> float:
         ratios, weights = zip(*(one.tail(self.reach) for one in known), strict=True)
         return conformal_quantile(np.concatenate(ratios), np.concatenate(weights), level)
 
 
+def as_doubted(deviation: Array, level: float) -> Array:
+    """Return the half-width that the model's own deviation asks for."""
+    result: Array = NormalDist().inv_cdf(0.5 + level / 2) * deviation
+    return result
+
+
 def cautious(deviation: Array, level: float) -> Array:
     """Return the half-width of what is unlike all that was left out, so that no error tells how sure the model is."""
-    result: Array = CAUTION * NormalDist().inv_cdf(0.5 + level / 2) * deviation
-    return result
+    return CAUTION * as_doubted(deviation, level)
 
 
 def anywhere(level: float) -> float:

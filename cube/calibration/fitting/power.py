@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import nnls
 
+from roofcube.calibration.fitting.mistakes import MISTAKEN, mistakes
 from roofcube.calibration.fitting.residual import KERNEL, Kernel, Place, covariance, kernel_inputs, pulled
 
 if TYPE_CHECKING:
+    from roofcube.calibration.facts import Machine
     from roofcube.calibration.fitting.family import FamilyModel
-    from roofcube.calibration.rows import IndexedRows
+    from roofcube.calibration.rows import IndexedRows, Records
 
 __all__ = ["POWER_TERMS", "PowerModel", "fit_power"]
 
@@ -38,6 +40,8 @@ POWER_KERNEL: Kernel = replace(
     other_topology=0.0,
     other_precision=0.8,
 )
+# how often weights follow the fit, and ln of a factor beyond which a row counts less
+ROUNDS, SCATTER = 10, 0.2
 # pull of every coefficient to that of the family, as a share of the mean power
 PULL = 1.0
 
@@ -49,7 +53,7 @@ class PowerModel:
     Attributes
     ----------
     watts : array, shape (groups + 1, terms)
-        The last row is for hardware of the family that was not measured.
+        The last row is that of a typical board of the family.
     pull, place
         Weights of the rows in what the watts leave, and where they lie.
     kernel : Kernel
@@ -63,12 +67,19 @@ class PowerModel:
     kernel: Kernel = POWER_KERNEL
 
     def predict(self, model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
-        """Return ln watts."""
-        number = np.full(len(rows.machines), len(self.hardware))
-        number[list(self.hardware)] = np.arange(len(self.hardware))
-        law = (terms(model, rows, seconds) * self.watts[number[rows.hardware]]).sum(1)
+        """Return ln watts; NaN of boards without any watts: how large others are says nothing of what they draw."""
+        law = (terms(model, rows, seconds) * self._watts_of(rows.machines)[rows.hardware]).sum(1)
         result: Array = np.log(law) + pulled(self.kernel, kernel_inputs(rows), self.place, self.pull)
         return result
+
+    def _watts_of(self, machines: Records[Machine]) -> Array:
+        """Return watts of all hardware: its own, else the mean of other modes and precisions of the board."""
+        watts = np.full((len(machines), self.watts.shape[1]), np.nan)
+        own, board = np.array(self.hardware), machines.numbers("platform")
+        for one in np.flatnonzero(np.isin(board, board[own])).tolist():
+            alike = own == one if one in self.hardware else board[own] == board[one]
+            watts[one] = self.watts[:-1][alike].mean(0)
+        return watts
 
 
 def terms(model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
@@ -111,17 +122,26 @@ def fit_power(model: FamilyModel, rows: IndexedRows, seconds: Array, power: Arra
     table = np.vstack([*watts, np.exp(np.median(level)) * family])
     residual = power - np.log((share * table[group]).sum(1))
     place = kernel_inputs(rows)
-    total = covariance(POWER_KERNEL, place, place) + POWER_KERNEL.noise**2 * np.eye(len(residual))
-    return PowerModel(tuple(int(one) for one in hardware), table, np.linalg.solve(total, residual), place)
+    total = covariance(POWER_KERNEL, place, place)
+    noise = np.full(len(residual), POWER_KERNEL.noise**2)
+    wrong, _ = mistakes(total + np.diag(noise), residual, place.corner)
+    pull = np.linalg.solve(total + np.diag(np.where(wrong, MISTAKEN, 1.0) * noise), residual)
+    return PowerModel(tuple(int(one) for one in hardware), table, pull, place)
 
 
 def _relative_fit(share: Array, power: Array, centre: Array) -> Array:
-    """Fit non-negative shares of a typical power to relative errors, drawn to a centre where the rows say little."""
-    weight = np.exp(-power)
+    """Fit non-negative shares of a typical power to relative errors, drawn to a centre where the rows say little.
+
+    A row counts the less the farther it is off (soft L1 on ln watts, by weights that follow the fit), so that one wrong
+    figure moves the others little.
+    """
     ridge = np.eye(share.shape[1]) / PULL
-    matrix = np.vstack([share * weight[:, None], ridge])
     # at rest there is always some power: the first term is not drawn to 0
     anchor = np.where(np.arange(len(centre)) == 0, np.where(centre[0] > 0, centre[0], 1.0), centre)
-    watts, _ = nnls(matrix, np.concatenate([np.ones(len(power)), ridge @ anchor]))
-    positive: Array = np.maximum(watts, 1e-12)
-    return positive
+    expected, watts = np.ones(len(power)), anchor
+    for _ in range(ROUNDS):
+        weight = (1.0 + (np.log(expected) - power) ** 2 / SCATTER**2) ** -0.25 / expected
+        matrix, target = np.vstack([share * weight[:, None], ridge]), np.exp(power) * weight
+        watts = np.maximum(nnls(matrix, np.concatenate([target, ridge @ anchor]))[0], 1e-12)
+        expected = share @ watts
+    return watts

@@ -27,7 +27,7 @@ from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, desc
 from roofcube.calibration.fitting.sisters import Kinship, Sister
 from roofcube.calibration.kept.lenders import known_lenders
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
-from roofcube.calibration.rows import IndexedRows, Records, batches, indexed_rows
+from roofcube.calibration.rows import LARGEST_BATCH, IndexedRows, Records, batches, indexed_rows
 from roofcube.calibration.saved.definite import has_root
 from roofcube.datasets import load_measurements
 from roofcube.labels import KEY_COLUMNS
@@ -303,14 +303,22 @@ def _family(part: Part, machines: list[Machine], hardware: Array | None = None) 
         part[name].numbers(len(groups), least=LEAST) if name in part and part[name].value else np.zeros(0)
         for name in ("above_peak", "above_bandwidth")
     )
-    falling = part["falling"].value if "falling" in part else []
     return FamilyModel(
         groups, tuple(structures), part["modes"].numbers(len(TILES), COUNT, least=-PLAUSIBLE, most=PLAUSIBLE),
         part["dataflow"].flag() if "dataflow" in part else machines[groups[0]].dataflow, tuple(above.tolist()),
         part["evidence"].number() if "evidence" in part else 0.0, tuple(sisters),
-        tuple((int(one), int(other)) for one, other in falling), tuple(wide.tolist()),
+        tuple(_falling(part)), tuple(wide.tolist()),
         _borrowed(part["borrowed"]) if "borrowed" in part and part["borrowed"].value is not None else None,
     )  # fmt: skip
+
+
+def _falling(part: Part) -> Iterator[tuple[int, int, float]]:
+    """Read where time was measured to fall; before version 6 it was free to at every batch."""
+    for one in part["falling"].parts() if "falling" in part else []:
+        numbers = one.numbers(None, least=0.0).tolist()
+        if len(numbers) not in (2, 3):
+            raise _wrong(one, "a place of hardware, one of a network, and a batch", str(len(numbers)))
+        yield int(numbers[0]), int(numbers[1]), (numbers[2] if len(numbers) == 3 else LARGEST_BATCH)
 
 
 def _borrowed(part: Part) -> Borrowed:
