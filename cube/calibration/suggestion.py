@@ -14,7 +14,7 @@ from roofcube.calibration.fitting.families import FEW_ROWS, one_thread, teachers
 from roofcube.calibration.fitting.family import prior_from
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
-from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs
+from roofcube.calibration.fitting.residual import KERNEL, UNSEEN, covariance, kernel_inputs, parameter_covariance
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, TOO_MANY
 from roofcube.calibration.rows import IndexedRows, indexed_rows
 from roofcube.errors import InvalidDataError, unknown_label
@@ -216,16 +216,16 @@ def _beliefs(calibration: Fitted, rows: IndexedRows) -> list[tuple[float, Array]
 
 
 def _of_known(model: FamilyModel, rows: IndexedRows) -> list[tuple[float, Array]]:
-    group = model.group(rows)
-    place = kernel_inputs(rows)
+    """Return covariance matrices whose diagonals are the variances of `Posterior.deviation`, without the noise."""
+    group, place = model.group(rows), kernel_inputs(rows)
     beliefs = []
     for one in model.structures:
         post = one.posterior
         _, gradient = log_time(features(rows, one.tile), post.theta[group])
-        own = _prior_covariance(gradient, rows.hardware, post.prior) + covariance(post.kernel, place, place)
-        seen = np.array([*model.groups, -1])
-        linked = gradient @ post.prior.covariance @ post.gradient.T
-        linked += (gradient * GROUP_DEVIATION**2) @ post.gradient.T * (rows.hardware[:, None] == seen[post.group])
+        unseen = group == post.groups
+        own = _prior_covariance(gradient, rows.hardware, post.prior, apart=unseen | (post.groups > 1))
+        own += UNSEEN**2 * _same(rows.hardware, among=unseen) + covariance(post.kernel, place, place)
+        linked = parameter_covariance(gradient, group, post.gradient, post.group, post.prior, post.groups)
         linked += covariance(post.kernel, place, post.place)
         half = np.linalg.solve(post.factor, linked.T)
         beliefs.append((one.weight, own - half.T @ half))
@@ -267,10 +267,15 @@ def _concatenated(one: IndexedRows, other: IndexedRows) -> IndexedRows:
     )
 
 
-def _prior_covariance(gradient: Array, hardware: Array, prior: Prior) -> Array:
-    same = hardware[:, None] == hardware
-    result: Array = gradient @ prior.covariance @ gradient.T + (gradient * GROUP_DEVIATION**2) @ gradient.T * same
-    return result
+def _prior_covariance(gradient: Array, hardware: Array, prior: Prior, *, apart: Array | bool = True) -> Array:
+    """Return the covariance that parameters cause; hardware that is `apart` departs from what its family shares."""
+    departing: Array = (gradient * GROUP_DEVIATION**2) @ gradient.T * _same(hardware, among=apart)
+    return gradient @ prior.covariance @ gradient.T + departing
+
+
+def _same(hardware: Array, *, among: Array | bool) -> Array:
+    same: Array = (hardware[:, None] == hardware) & among
+    return same
 
 
 def _greedy(beliefs: list[tuple[float, Array]], n: int, taken: Array) -> tuple[list[int], list[float]]:

@@ -13,6 +13,7 @@ from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 
 KEY = ["platform", "mode", "precision", "topology", "pruning_percent", "batch"]
 RATE = "throughput_compute_per_s"
+SIZES = {"macs": (5e6, 4e9), "params": (2e5, 3e7), "activations": (2e5, 2e7)}
 
 
 @pytest.fixture(scope="module")
@@ -572,6 +573,39 @@ def test_suggestions_for_a_known_platform_are_new_rows(small, rows):
     five = small.suggest(5, platform="NCS2")
     assert five.height == 5
     assert five.join(rows.select(KEY), on=KEY, how="semi").height == 0
+
+
+@pytest.mark.parametrize("count", [24, 45])
+def test_of_a_board_of_one_mode_networks_never_measured_come_first(count):
+    draw = np.random.default_rng(0)
+    size = {name: np.exp(draw.uniform(*np.log(ends), 24)) for name, ends in SIZES.items()}
+    names = [f"n{place}" for place in range(24)]
+    board = rc.hypothetical(name="Kite", peak_compute="9.7 TOP/s", memory_bandwidth="115 GB/s")
+    own = rc.read_network({"topology": names, **size}, task="own")
+    inputs = rc.inputs("own", platforms=board, topologies=own, precision="INT8", batch=[1])
+
+    def row(place, batch):
+        compute = 2.0 * size["macs"][place] * batch / 6.1e12
+        memory = (size["params"][place] + size["activations"][place] * batch) / 4.8e10
+        seconds = (2.3e-5 + max(compute, memory) + 0.3 * min(compute, memory)) * np.exp(0.03 * draw.normal())
+        return {
+            "platform": "Kite",
+            "precision": "INT8",
+            "topology": names[place],
+            "batch": batch,
+            RATE: batch / seconds,
+        }
+
+    seen = [row(place, batch) for place in range(20) for batch in (1, 8, 64)][:count]
+    calibration = rc.calibrate(seen, inputs=inputs)
+    left = [row(place, batch) for place in range(24) for batch in (2, 32)]
+    chosen = calibration.suggest(4, candidates=left, inputs=inputs)
+    assert not {*chosen["topology"]} & {one["topology"] for one in seen}
+    error, found = chosen["expected_error_percent"], calibration.predict(left, level=None, inputs=inputs)
+    assert error.is_sorted(descending=True)
+    assert error.n_unique() == 4
+    real = 100.0 * (found["predicted_throughput"] / found[RATE]).log().abs().median()
+    assert 0.5 < error[0] / real < 2.0
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from roofcube.calibration.fitting.least_squares import by_group, fit_laws
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs, pulled
 from roofcube.calibration.measured import MOST_ROWS, measured
 from roofcube.calibration.rows import IndexedRows, Records, canonical_keys, distinct, indexed_rows
-from roofcube.calibration.suggestion import _measured_rows
+from roofcube.calibration.suggestion import _measured_rows, _of_known
 from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 
@@ -449,6 +449,26 @@ def test_of_very_many_rows_some_of_each_hardware_are_fitted_to_whatever_their_or
     assert known.all()  # nothing of it is suggested again
     turned = measured(data.table.drop("row").reverse(), facts_of(None))
     assert (turned.reason[::-1] == data.reason).all()
+
+
+@pytest.mark.parametrize("hardware", [1, 2])
+def test_what_is_measured_next_is_chosen_by_the_deviations_that_predictions_have(hardware):
+    """Of one mode and precision nothing departs from the others, of several each does, and more so what is new."""
+    rows = rc.datasets.load_measurements().filter(pl.col("platform") == "TX2", pl.col("precision") == "FP16")
+    modes = rows["mode"].unique(maintain_order=True).to_list()
+    assert len(modes) > hardware
+    calibration = rc.calibrate(rows.filter(pl.col("mode").is_in(modes[:hardware])), alone=True)
+    asked = indexed_rows(canonical_keys(rows), calibration.facts)
+    (model,) = calibration.engine.families.values()
+    group, place = model.group(asked), kernel_inputs(asked)
+    assert set(group) == {*range(hardware), hardware}
+    for (weight, matrix), one in zip(_of_known(model, asked), model.structures, strict=True):
+        post = one.posterior
+        assert weight == one.weight
+        shared = covariance(post.kernel, place, post.place)
+        deviation = post.deviation(law.features(asked, one.tile), group, shared)
+        np.testing.assert_allclose(np.diag(matrix) + post.kernel.noise**2, deviation**2, rtol=1e-6)
+        assert np.linalg.eigvalsh(matrix).min() > -1e-9  # of rows together too it is a covariance
 
 
 def test_an_onnx_file_tells_of_every_kind_of_work(tmp_path):
