@@ -435,7 +435,7 @@ class Repeat:
     platform: Label
     mode: Label = "default"
     precision: Precision
-    pruning_percent: Kept
+    pruning_percent: Kept = 100.0
     batch: Count
     batch_kind: Literal["batch", "threads"] = "batch"
     latency_compute_s: Positive | None = None

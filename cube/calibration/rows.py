@@ -15,6 +15,7 @@ from roofcube.datasets.forms.fields import Kind, kind_of, read_column
 from roofcube.datasets.forms.reading import hints_of
 from roofcube.errors import unknown_label
 from roofcube.labels import KEY_COLUMNS
+from roofcube.measured.rows import USUAL, with_usual
 from roofcube.vocabulary import HARDWARE_DIMS
 
 if TYPE_CHECKING:
@@ -155,16 +156,14 @@ def key_columns(table: pl.DataFrame, *, what: str) -> pl.DataFrame:
     """Return the key columns of a table in their types, labels as they are."""
     if "pruning_percent" not in table.columns and "pruning" in table.columns:
         table = table.rename({"pruning": "pruning_percent"})
-    if "mode" not in table.columns:
-        table = table.with_columns(mode=pl.lit("default"))
-    if "pruning_percent" not in table.columns:
-        table = table.with_columns(pruning_percent=pl.lit(100.0))
+    table = table.with_columns(pl.lit(value).alias(name) for name, value in USUAL.items() if name not in table.columns)
     for name in KEY_COLUMNS:
         if name not in table.columns:
             raise unknown_label(
                 "column", name, table.columns, do=f"a table to calibrate or predict has {', '.join(KEY_COLUMNS)}"
             )
-    return typed_columns(table, KEY_COLUMNS, what=what).with_columns(batches(pl.col("batch")))
+    keys = with_usual(typed_columns(table, KEY_COLUMNS, what=what))
+    return keys.with_columns(batches(pl.col("batch")))
 
 
 def typed_columns(table: pl.DataFrame, names: Collection[str], *, what: str) -> pl.DataFrame:

@@ -70,10 +70,10 @@ def read_measurements(
     source : str, Path or table
         CSV or other delimited text, Parquet, a polars or pandas DataFrame, a LazyFrame, a dict of columns or a list of
         dicts. Columns as in `roofcube.datasets.load_measurements`: `topology`, `platform`, `precision` and `batch` are
-        required, and a figure (time, throughput, power or accuracy). `pruning_percent` is 100 where there is no such
-        column, `task` the one that the network is known for, else ``custom``. Figures that were not measured are
-        empty, or ``NA``, ``n/a``, ``nan``, ``null``, ``-``. `initiation_interval_s` is the interval of a dataflow
-        design. Other columns are kept. The 18-column contribution template of QuTiBench is known.
+        required, and a figure (time, throughput, power or accuracy). `mode` is ``default`` and `pruning_percent` 100
+        where a row says none, `task` the one that the network is known for, else ``custom``. Figures that were not
+        measured are empty, or ``NA``, ``n/a``, ``nan``, ``null``, ``-``. `initiation_interval_s` is the interval of a
+        dataflow design. Other columns are kept. The 18-column contribution template of QuTiBench is known.
     columns : mapping of str to str, (str, str) or None, optional
         What the columns of a foreign table are here, with their units where those differ; None keeps one as it is, as
         ``given_`` and its name where another is mapped to that:
@@ -151,7 +151,7 @@ def read_numbered(
     is_file = isinstance(source, str | Path)
     sheet = as_sheet(source, what="source", row=schema.Measurement, sep=sep)
     foreign = mapped_columns(sheet, given)
-    sheet = foreign.sheet.with_frame(_with_defaults(foreign.sheet.frame))
+    sheet = foreign.sheet
     faults = [*foreign.faults, *_header_faults(foreign, given), *sheet.faults]
     table, wrong = typed_columns(
         sheet, schema.Measurement, decimal=decimal, factors=foreign.factors, constants=given.constants
@@ -187,12 +187,6 @@ def slips(table: pl.DataFrame) -> list[Fault]:
     ]
 
 
-def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add what a table of whole networks, or of a single task, leaves out."""
-    absent = {"pruning_percent": 100.0} if "pruning_percent" not in frame.columns else {}
-    return frame.with_columns(pl.lit(value).alias(name) for name, value in absent.items())
-
-
 def _tasks(topologies: pl.Series) -> pl.Series:
     holders = collections_of("topology", topologies.drop_nulls().unique().to_list())
     known: dict[str, str] = {}
@@ -223,9 +217,7 @@ def _header_faults(foreign: Foreign, given: ColumnMap) -> list[Fault]:
         text = f"got one column, {every[0]!r:.60}; say with sep= what stands between fields, or begin a title with #"
         return [Fault(None, "", text)]
     spoken = {fault.column for fault in foreign.faults}
-    faults = header_faults(
-        names, schema.Measurement, extra=True, filled=("task", "pruning_percent"), constants=given.constants
-    )
+    faults = header_faults(names, schema.Measurement, extra=True, filled=("task",), constants=given.constants)
     faults = [fault for fault in faults if fault.column not in spoken]
     spoken |= {fault.column for fault in faults}
     told = [*_figures_by_stem(names, given), *_units_by_row(foreign, names, given)]

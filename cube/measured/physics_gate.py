@@ -15,7 +15,7 @@ from roofcube.labels import KEY_COLUMNS, check_labelled, labelled, locate, named
 from roofcube.measured.findings import FINDING_COLUMNS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
 from roofcube.measured.named import inputs_named
-from roofcube.measured.rows import measurement_rows, trace_rows
+from roofcube.measured.rows import USUAL, measurement_rows, trace_rows
 from roofcube.measured.rules import rules_for
 from roofcube.measured.trace_rules import trace_findings
 from roofcube.model.assumptions import BOUND
@@ -136,11 +136,10 @@ def _own_dims_apart(space: xr.Dataset, rows: pl.DataFrame) -> tuple[xr.Dataset, 
 def _with_all_columns(measurements: pl.DataFrame, own: Sequence[str]) -> pl.DataFrame:
     """Add the columns that a table may leave out; of other columns than dims keep whether they tell rows apart."""
     kinds = {**datasets.load_measurements().schema}
-    usual = {"pruning_percent": 100.0}  # as in a file that is read: whole networks
-    absent = [pl.lit(usual.get(name), kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
+    absent = [pl.lit(USUAL.get(name), kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
     told = measurements.drop("source_row", strict=False)
     identical = told.is_duplicated() if told.width else pl.repeat(value=False, n=measurements.height, eager=True)
-    table = measurements.with_columns(absent).select(*kinds, *own).with_columns(pl.col("mode").fill_null("default"))
+    table = measurements.with_columns(absent).select(*kinds, *own)
     return table.with_columns(identical=identical).with_row_index("row")
 
 

@@ -24,12 +24,14 @@ __all__ = [
     "SYSTEM_LATENCY",
     "SYSTEM_THROUGHPUT",
     "THROUGHPUT",
+    "USUAL",
     "WATTS",
     "averaged_repeats",
     "measurement_rows",
     "other_columns",
     "set_aside",
     "trace_rows",
+    "with_usual",
     "without_figure",
 ]
 
@@ -37,6 +39,7 @@ THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
 SYSTEM_THROUGHPUT, SYSTEM_LATENCY = "throughput_system_per_s", "latency_system_s"
 WATTS = ("power_base_w", "power_idle_w", "power_full_w")
 CLOSED = ("batch_kind",)  # columns whose other texts would mean nothing; those of a label are judged by the gate
+USUAL = {name: getattr(schema.Measurement, name) for name in ("mode", "pruning_percent")}
 SPEEDS = (THROUGHPUT, LATENCY, SYSTEM_THROUGHPUT, SYSTEM_LATENCY)
 
 
@@ -71,10 +74,13 @@ def measurement_rows(measurements: Any, *, what: str = "measurements", as_said: 
         faults += [Fault(place, name, text) for place, text in wrong]
         table = table.with_columns(column)
     check_no_faults(faults, source=f"`{what}`", header=0)
-    if "mode" not in table.columns:
-        return table
-    # as of a file that says none
-    return table.with_columns(pl.col("mode").replace("", None).fill_null(schema.Measurement.mode))
+    return with_usual(table)
+
+
+def with_usual(table: pl.DataFrame) -> pl.DataFrame:
+    """Fill in the mode and the share of channels left where a row says none, as of a file."""
+    said = {"mode": pl.col("mode").replace("", None), "pruning_percent": pl.col("pruning_percent").fill_nan(None)}
+    return table.with_columns(said[name].fill_null(USUAL[name]) for name in USUAL if name in table.columns)
 
 
 def trace_rows(traces: Any) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import xarray as xr
@@ -91,6 +92,25 @@ def test_what_is_not_known_is_refused_with_a_reason(calibration, changes, reason
     assert one["predicted_throughput"] is None
     assert one["low"] is None
     assert one["power"] is None
+
+
+def test_rows_that_say_no_mode_and_share_are_of_the_whole_network_in_the_usual_one(rows):
+    whole = rows.filter(pl.col("platform") == "NCS2", pl.col("pruning_percent") == 100.0)
+    parts = rows.filter(pl.col("platform") == "NCS2", pl.col("pruning_percent") == 50.0)
+    told = pl.concat([parts, whole])
+    silent = pl.concat([parts, whole.drop("mode", "pruning_percent")], how="diagonal")
+    calibration, other = rc.calibrate(told), rc.calibrate(silent)
+    assert other.parameters.equals(calibration.parameters)
+    assert other.data.usable.tolist() == calibration.data.usable.tolist()
+    answers, wanted = ["predicted_throughput", "status", "reason"], told.with_columns(batch=pl.lit(3))
+    for mode, share in ((None, None), ("", None), (None, float("nan"))):
+        asked = silent.with_columns(pl.lit(3).alias("batch"), pl.col("mode").fill_null(pl.lit(mode, pl.String)),
+                                    pl.col("pruning_percent").fill_null(pl.lit(share, pl.Float64)))  # fmt: skip
+        assert calibration.predict(asked).select(answers).equals(calibration.predict(wanted).select(answers))
+        suggested = calibration.suggest(4, candidates=asked)
+        assert suggested.equals(calibration.suggest(4, candidates=wanted))
+        assert set(suggested["mode"]) == {"default"}
+        assert not calibration.predict(pd.DataFrame(asked.to_dict(as_series=False)))["status"].eq("refused").any()
 
 
 def test_a_family_without_rows_is_refused(small):

@@ -88,6 +88,26 @@ def test_a_row_that_says_no_mode_is_in_the_usual_one(frame, modes):
     assert "unknown_label" not in rc.check(table)["rule"].to_list()
 
 
+@pytest.mark.parametrize("shares", [[None, None], [float("nan"), 100.0], ["", "100 %"], ["", ""]])
+@pytest.mark.parametrize("frame", [pl.DataFrame, pd.DataFrame])
+def test_a_row_that_says_no_share_is_of_the_whole_network_as_in_a_file(tmp_path, frame, shares):
+    row = {"task": "mnist", "topology": "MLP", "platform": "NCS2", "precision": "FP16", "mode": "default"}
+    columns = {
+        **{name: [one] * 2 for name, one in row.items()},
+        "batch": [1, 2],
+        "pruning_percent": shares,
+        "latency_compute_s": 0.01,
+    }
+    table, path = frame(columns), tmp_path / "rows.csv"
+    pl.DataFrame(columns).write_csv(path)
+    for given in (table, str(path)):
+        assert measurement_rows(given)["pruning_percent"].to_list() == [100.0, 100.0]
+        assert rc.read_measurements(given)["pruning_percent"].to_list() == [100.0, 100.0]
+        assert int(rc.join(rc.predict(rc.inputs("mnist")), given).n_rows.sum()) == 2
+        assert rc.unmatched(rc.inputs("mnist"), given).is_empty()
+        assert "unknown_label" not in rc.check(given)["rule"].to_list()
+
+
 def test_nan_is_no_measurement():
     holed = ROWS.with_columns(throughput_compute_per_s=pl.lit(float("nan")))
     assert rc.check(holed).equals(rc.check(ROWS.with_columns(throughput_compute_per_s=pl.lit(None, pl.Float64))))
