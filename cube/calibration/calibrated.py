@@ -18,7 +18,7 @@ from roofcube.calibration.kept.lenders import lenders_of
 from roofcube.calibration.measured import INTERVAL, measured, with_throughput
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.residuals import residual_table
-from roofcube.calibration.rows import LABELS, canonical_keys, canonical_label, indexed_rows, typed_columns
+from roofcube.calibration.rows import LABELS, canonical_keys, canonical_label, empty_cells, indexed_rows, typed_columns
 from roofcube.calibration.runs import averaged_runs, without_wrong_watts
 from roofcube.calibration.saved.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
@@ -123,8 +123,8 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
     inputs = None if inputs is None else without_results(inputs)
     given = measurement_rows(measurements)
     given = given if inputs is None else named_as_dims(inputs, given)
-    table = set_aside(given, "row").with_row_index("row").filter(_is_of_inputs(given, inputs))
-    table = table.with_columns(canonical_keys(table, _labels_of(inputs), what="measurements"))
+    keys = canonical_keys(given, _labels_of(inputs), what="measurements")
+    table = set_aside(given, "row").with_row_index("row").with_columns(keys).filter(_is_of_inputs(given, inputs))
     known = inputs_beside(table, {}) if inputs is None else inputs
     # of the rows as given: a mean of runs of which one has a throughput and one a latency would seem to give both
     table, wrong = averaged_runs(with_throughput(without_wrong_watts(table, known)))
@@ -310,7 +310,7 @@ class Calibration(Fitted):
             _check_periods(interval)
         columns = self.columns(rows, interval, level)
         status, reason = statuses(self.engine, self.reach, rows, self.engine.flows(rows, interval))
-        reason = elsewhere.zip_with(elsewhere.is_not_null(), reason)
+        reason = pl.select(pl.coalesce(elsewhere, empty_cells(keys), reason)).to_series().alias("reason")
         if moved:
             doubt = pl.lit(f"calibrated on rows of {_told(self.own_labels)}")
             doubts = pl.concat_str(doubt, reason, separator="; ", ignore_nulls=True)

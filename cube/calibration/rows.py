@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LABELS",
+    "UNCOUNTABLE",
     "IndexedRows",
     "Records",
-    "batches",
     "canonical_keys",
     "canonical_label",
+    "countable",
     "distinct",
+    "empty_cells",
     "indexed_rows",
     "key_columns",
     "typed_columns",
@@ -39,6 +41,7 @@ __all__ = [
 Array = np.ndarray[Any, np.dtype[Any]]
 Record = TypeVar("Record", "Machine", "NetworkTotals")
 LARGEST_BATCH = float(1 << 53)
+UNCOUNTABLE = "batch must be a whole number from 1 to 2**53"
 LABELS = ("platform", "mode", "precision", "topology")
 NUMBER = Kind(float, nullable=True, choices=(), bounds=(), label=False)
 
@@ -153,17 +156,27 @@ def _canonical(column: str, label: str, spelt: Mapping[str, str]) -> str:
 
 
 def key_columns(table: pl.DataFrame, *, what: str) -> pl.DataFrame:
-    """Return the key columns of a table in their types, labels as they are."""
+    """Return the key columns of a table in their types, labels as they are; null where a cell is empty."""
+    given = table.columns
     if "pruning_percent" not in table.columns and "pruning" in table.columns:
         table = table.rename({"pruning": "pruning_percent"})
     table = table.with_columns(pl.lit(value).alias(name) for name, value in USUAL.items() if name not in table.columns)
     for name in KEY_COLUMNS:
         if name not in table.columns:
             raise unknown_label(
-                "column", name, table.columns, do=f"a table to calibrate or predict has {', '.join(KEY_COLUMNS)}"
+                "column", name, given, do=f"a table to calibrate or predict has {', '.join(KEY_COLUMNS)}"
             )
     keys = with_usual(typed_columns(table, KEY_COLUMNS, what=what))
-    return keys.with_columns(batches(pl.col("batch")))
+    return keys.with_columns(pl.col(*LABELS).replace("", None), pl.col("batch").fill_nan(None))
+
+
+def empty_cells(keys: pl.DataFrame) -> pl.Series:
+    """Say of rows which cells of their keys are empty; null where none is."""
+    names = [pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in KEY_COLUMNS]
+    told = pl.concat_str(*names, separator=" and no ", ignore_nulls=True)
+    some = pl.any_horizontal(pl.col(*KEY_COLUMNS).is_null())
+    reason = pl.when(some).then(pl.format("no {}: fill in what is empty", told))
+    return keys.select(reason.alias("reason")).to_series()
 
 
 def typed_columns(table: pl.DataFrame, names: Collection[str], *, what: str) -> pl.DataFrame:
@@ -189,10 +202,10 @@ def typed_columns(table: pl.DataFrame, names: Collection[str], *, what: str) -> 
     return pl.DataFrame(columns)
 
 
-def batches(column: pl.Expr) -> pl.Expr:
-    """Return batches as numbers; null where no float is that number."""
-    values = column.cast(pl.Float64)
-    return pl.when(values.is_finite() & (values <= LARGEST_BATCH)).then(values)
+def countable(batch: Array) -> Array:
+    """Return which batches are whole numbers of at least 1 that no float rounds."""
+    result: Array = (batch >= 1.0) & (batch <= LARGEST_BATCH) & (batch == np.floor(batch))
+    return result
 
 
 def distinct(*columns: Array) -> tuple[Array, Array]:
@@ -207,7 +220,7 @@ def distinct(*columns: Array) -> tuple[Array, Array]:
 
 
 def indexed_rows(keys: pl.DataFrame, facts: Facts) -> IndexedRows:
-    """Turn canonical labels into indices."""
+    """Turn canonical labels into indices; a batch that is none is NaN."""
     machines, nets = Records(facts.hardware.values()), Records(facts.networks.values())
     hardware = pl.DataFrame(
         {name: [getattr(one, name) for one in machines] for name in HARDWARE_DIMS},
@@ -220,10 +233,11 @@ def indexed_rows(keys: pl.DataFrame, facts: Facts) -> IndexedRows:
     found = keys.join(hardware, on=list(HARDWARE_DIMS), how="left", maintain_order="left").join(
         networks, on=["topology", "pruning_percent"], how="left", maintain_order="left"
     )
+    batch = found["batch"].fill_null(float("nan")).to_numpy()
     return IndexedRows(
         found["hardware"].fill_null(-1).to_numpy(),
         found["network"].fill_null(-1).to_numpy(),
-        found["batch"].fill_null(float("nan")).to_numpy(),
+        np.where(countable(batch), batch, np.nan),
         machines,
         nets,
     )

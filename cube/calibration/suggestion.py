@@ -16,7 +16,7 @@ from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
 from roofcube.calibration.fitting.residual import KERNEL, UNSEEN, covariance, kernel_inputs, parameter_covariance
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, TOO_MANY
-from roofcube.calibration.rows import IndexedRows, indexed_rows
+from roofcube.calibration.rows import UNCOUNTABLE, IndexedRows, empty_cells, indexed_rows
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.labels import KEY_COLUMNS
 from roofcube.wording import counted, with_thousands
@@ -40,7 +40,6 @@ ENOUGH = 0.02
 # median of |error| of a normal deviate
 MEDIAN = 0.6745
 MOST_CANDIDATES = 400
-NO_BATCH = "batch must be a whole number of at least 1"
 SHOWN = 3  # names of what is left out for one reason
 
 
@@ -119,12 +118,12 @@ def _reasons_against(table: pl.DataFrame, rows: IndexedRows) -> Array:
     """Say of candidates why they cannot be measured or compared; empty where they can."""
     reason = np.full(len(rows), "", dtype=object)
     # later rules are the stronger ones
-    reason[~((rows.batch >= 1) & (rows.batch == np.round(rows.batch)))] = NO_BATCH
+    reason[np.isnan(rows.batch)] = UNCOUNTABLE
     reason[rows.network < 0] = NO_NETWORK
     reason[rows.hardware < 0] = NO_HARDWARE
-    if "reason" in table.columns:
-        elsewhere = table["reason"].is_not_null().to_numpy()
-        reason[elsewhere] = table["reason"].filter(elsewhere).to_numpy()
+    for told in (empty_cells(table), *([table["reason"]] if "reason" in table.columns else [])):
+        here = told.is_not_null().to_numpy()
+        reason[here] = told.filter(here).to_numpy()
     return reason
 
 
@@ -133,7 +132,7 @@ def _left_out(table: pl.DataFrame, reason: Array) -> str:
     naming = {
         NO_HARDWARE: ("platform", "mode", "precision"),
         NO_NETWORK: ("topology", "pruning_percent"),
-        NO_BATCH: ("batch",),
+        UNCOUNTABLE: ("batch",),
     }
     parts = []
     for why in dict.fromkeys(reason[reason != ""].tolist()):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.calibration.rows import IndexedRows, Records
+from roofcube.calibration.rows import UNCOUNTABLE, IndexedRows, Records, countable
 from roofcube.calibration.trust import statuses
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.model.made import OF_CALIBRATIONS
@@ -52,7 +52,7 @@ def _tabulated(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> 
     facts = calibration.facts_with(inputs)
     hardware = _numbers_of(facts.hardware, product(*(labels[dim] for dim in HARDWARE_DIMS)))
     network = _numbers_of(facts.networks, product(*(labels[dim] for dim in NETWORK_DIMS)))
-    batch = np.array(labels["batch"], dtype="f8")
+    batch = _checked_batches(np.array(labels["batch"], dtype="f8"))
     shape = (len(hardware), len(network), len(batch))
     check_fits("calibrated tables", prod(shape) * CELL)
     known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None] & np.isfinite(batch), shape)
@@ -78,6 +78,15 @@ def _tabulated(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> 
         result["extrapolates"] = _beyond_own_labels(calibration, inputs, result["extrapolates"])
     # a coordinate along a dim of the inputs may have the name of a table
     return xr.Dataset(result, coords={dim: inputs[dim].variable for dim in kept})
+
+
+def _checked_batches(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return batches; raise where one is none, as rows of it are refused."""
+    wrong = batch[~np.isnan(batch) & ~countable(batch)]
+    if len(wrong):
+        msg = f"`inputs`: {UNCOUNTABLE} for a calibration, got {wrong[0]:.17g}; leave it out, inputs.sel(batch=[...])"
+        raise InvalidDataError(msg)
+    return batch
 
 
 def _beyond_own_labels(calibration: Fitted, inputs: xr.Dataset, extrapolates: xr.DataArray) -> xr.DataArray:

@@ -10,7 +10,7 @@ import polars as pl
 
 from roofcube.calibration.fitting.intervals import MINIMUM_NETWORKS
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK
-from roofcube.calibration.rows import distinct
+from roofcube.calibration.rows import UNCOUNTABLE, distinct
 from roofcube.measured.rules import WATTS_RANGE_FACTOR
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ LEAST_SHARE = 0.1
 UNMEASURED = "no row of this family was calibrated: measure what suggest() names"
 OTHER_WIDTHS = "no width of this network was measured"
 NOTHING_NEAR = "no network with such layers was measured"
-BAD_BATCH = "batch must be a positive number"
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _status(
     given: bool,
     strange: str,
 ) -> tuple[str, str | None]:
-    refusal = NO_HARDWARE if machine < 0 else NO_NETWORK if net < 0 else None if batch > 0 else BAD_BATCH
+    refusal = NO_HARDWARE if machine < 0 else NO_NETWORK if net < 0 else None if batch > 0 else UNCOUNTABLE
     if refusal:
         return "refused", refusal
     hardware = rows.machines[machine]

@@ -27,7 +27,7 @@ from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, desc
 from roofcube.calibration.fitting.sisters import Kinship, Sister
 from roofcube.calibration.kept.lenders import known_lenders
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
-from roofcube.calibration.rows import LARGEST_BATCH, IndexedRows, Records, batches, indexed_rows
+from roofcube.calibration.rows import LARGEST_BATCH, IndexedRows, Records, indexed_rows
 from roofcube.calibration.saved.definite import has_root
 from roofcube.datasets import load_measurements
 from roofcube.labels import KEY_COLUMNS
@@ -249,7 +249,6 @@ def _measured(whole: Part, facts: Facts) -> Measured:
     keys = table.select(
         pl.col(name).cast(pl.Float64 if name in NUMBERS else pl.String) for name in (*KEY_COLUMNS, RATE)
     )
-    keys = keys.with_columns(batches(pl.col("batch")))
     rows, rate = indexed_rows(keys.drop(RATE), facts), keys[RATE].fill_null(float("nan")).to_numpy()
     arrays = {
         name: whole["arrays"][name].numbers(table.height, least=-np.inf, most=np.inf, unknown=True)

@@ -82,7 +82,7 @@ def test_a_wider_level_gives_a_wider_interval(calibration):
         ({"precision": "INT2"}, "not known"),
         ({"topology": "Perceptron"}, "network not known"),
         ({"pruning_percent": 33.0}, "network not known"),
-        ({"batch": 0}, "positive"),
+        ({"batch": 0}, "from 1 to 2"),
     ],
 )
 def test_what_is_not_known_is_refused_with_a_reason(calibration, changes, reason):
@@ -111,6 +111,22 @@ def test_rows_that_say_no_mode_and_share_are_of_the_whole_network_in_the_usual_o
         assert suggested.equals(calibration.suggest(4, candidates=wanted))
         assert set(suggested["mode"]) == {"default"}
         assert not calibration.predict(pd.DataFrame(asked.to_dict(as_series=False)))["status"].eq("refused").any()
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {"topology": None}, {"topology": ""}, {"platform": ""}, {"precision": None}, {"batch": None},
+        {"batch": float("nan")}, {"precision": "", "batch": None},
+    ],
+)  # fmt: skip
+def test_what_is_empty_is_named_and_not_as_unknown(small, empty):
+    asked = pl.concat([config(batch=5), config(**empty)], how="diagonal_relaxed")
+    whole, lacking = small.predict(asked)["reason"]
+    assert whole is None
+    assert lacking == f"no {' and no '.join(empty)}: fill in what is empty"
+    with pytest.warns(UserWarning, match=f"`candidates`: 1 of 2 rows is left out: {lacking}"):
+        assert small.suggest(1, candidates=asked).height == 1
 
 
 def test_a_family_without_rows_is_refused(small):
@@ -283,8 +299,11 @@ def test_cubes_and_sweeps_of_a_calibration_say_what_binds(small):
 def test_wrong_arguments_say_what_to_do(calibration, rows):
     with pytest.raises(InvalidDataError, match="between 0 and 1"):
         calibration.predict(rows, level=90)
-    with pytest.raises(UnknownLabelError, match="`column`: 'batch' is not known"):
-        calibration.predict(rows.drop("batch"))
+    for ask in (calibration.predict, rc.calibrate, lambda table: calibration.suggest(1, candidates=table)):
+        own = [{"topology": "CNV", "platform": "NCS2", "precision": "FP16", RATE: 80.0}]
+        with pytest.raises(UnknownLabelError, match="`column`: 'batch' is not known") as told:
+            ask(own)
+        assert f": {', '.join(own[0])};" in str(told.value)  # those that were given, none that was filled in
     with pytest.raises(InvalidDataError, match="throughput_compute_per_s"):
         rc.calibrate(rows.drop(RATE, "latency_compute_s"))
     with pytest.raises(InvalidDataError, match="none that can be used"):
@@ -509,11 +528,18 @@ def test_batches_that_are_no_batch_are_refused_with_the_reason():
     rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2").head(12)
     calibration = rc.calibrate(rows)
     wanted = rows.head(4).select("platform", "mode", "precision", "topology", "pruning_percent")
-    asked = wanted.with_columns(batch=pl.Series([float("inf"), float("nan"), -1.0, 8.0]))
+    wrong = [float("inf"), -1.0, 0.0, 0.5, 2.5, 2.0**54]
+    asked = wanted[:1].drop("batch", strict=False).join(pl.DataFrame({"batch": [*wrong, 8.0, 2.0**53]}), how="cross")
     found = calibration.predict(asked)
-    assert found["status"].to_list()[:3] == ["refused"] * 3
-    assert set(found["reason"][:3]) == {"batch must be a positive number"}
-    assert found["predicted_throughput"].is_null().to_list() == [True, True, True, False]
+    assert found["status"].to_list()[:6] == ["refused"] * 6
+    assert set(found["reason"][:6]) == {"batch must be a whole number from 1 to 2**53"}
+    assert found["predicted_throughput"].is_null().to_list() == [True] * 6 + [False] * 2
+    with pytest.warns(UserWarning, match=r"6 of 8 .*left out: inf, -1, 0, …: batch must be a whole number from 1 to"):
+        assert calibration.suggest(1, candidates=asked).height == 1
+    cube = rc.inputs("mnist", platforms="NCS2", batch=[1, 2.5])
+    for ask in (calibration.tables, calibration.predict, lambda cube: rc.predict(cube, assumptions=calibration)):
+        with pytest.raises(InvalidDataError, match=r"`inputs`: batch must be a whole .* got 2\.5; leave"):
+            ask(cube)
     for wrong, text in ((float("inf"), "finite"), (1e30, "equal to 9223372036854775807")):
         with pytest.raises(InvalidDataError, match=f"row 0, column 'batch': got .*{text}"):
             rc.calibrate(rows.with_columns(batch=pl.Series([wrong, *rows["batch"][1:].to_list()])))
