@@ -81,8 +81,8 @@ def _tabulated(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> 
 
 
 def _checked_batches(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return batches; raise where one is none, as rows of it are refused."""
-    wrong = batch[~np.isnan(batch) & ~countable(batch)]
+    """Return batches; raise where one is a number of which rows are refused. A label without end is not predicted."""
+    wrong = batch[np.isfinite(batch) & ~countable(batch)]
     if len(wrong):
         msg = f"`inputs`: {UNCOUNTABLE} for a calibration, got {wrong[0]:.17g}; leave it out, inputs.sel(batch=[...])"
         raise InvalidDataError(msg)
