@@ -52,7 +52,9 @@ ANSWER = (
 )  # fmt: skip
 
 
-def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: bool = False) -> Calibration:
+def calibrate(
+    measurements: Any, *, inputs: xr.Dataset | None = None, alone: bool = False, name: str = "calibrated"
+) -> Calibration:
     """Learn from measurements what each platform really does; of few rows, beside what boards of a collection taught.
 
     Parameters
@@ -74,6 +76,8 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
         Learn from these rows alone. Otherwise boards of up to 200 rows, of networks like those of the collection `zoo`
         and at as many bytes, lean on how its boards run such networks, as far as their rows bear that out (`trust` says
         how far). A board of the collection leans on the others.
+    name : str
+        Its label along the dim `assumptions`, where several models are predicted at once.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
     Raises
     ------
     InvalidDataError
-        If no row can be used, or `alone` is no flag.
+        If no row can be used, `alone` is no flag, or `name` is no text.
 
     Examples
     --------
@@ -106,6 +110,12 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
     >>> rc.calibrate(rows, inputs=inputs, alone=True).trust["rows"].item()
     4
 
+    Two calibrations side by side:
+
+    >>> two = [rc.calibrate(rows[:count], inputs=inputs, name=f"{count} rows") for count in (2, 4)]
+    >>> rc.predict(inputs, assumptions=two).assumptions.values.tolist()
+    ['2 rows', '4 rows']
+
     Notes
     -----
     The time of a batch is a sum of overheads, compute and traffic with twelve non-negative parameters per platform,
@@ -120,6 +130,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
     """
     _check_inputs(inputs)
     check_kind("alone", alone, bool, do="True learns from these rows alone")
+    _check_name(name)
     inputs = None if inputs is None else without_results(inputs)
     given = measurement_rows(measurements)
     given = given if inputs is None else named_as_dims(inputs, given)
@@ -135,12 +146,19 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None, alone: boo
         raise InvalidDataError(msg)
     with one_thread():
         data = data if alone else replace(data, lenders=lenders_of(data))
-        return Calibration(data.facts, data, fit(data), own_labels={} if inputs is None else own_labels(inputs))
+        own = {} if inputs is None else own_labels(inputs)
+        return Calibration(data.facts, data, fit(data), name, own_labels=own)
 
 
 def _check_inputs(inputs: object) -> None:
     if inputs is not None:
         check_kind("inputs", inputs, xr.Dataset, do="make them with `roofcube.inputs`")
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        msg = f"`name`: expected text, got {name!r:.60}; give the label along the dim `assumptions`, or leave it out"
+        raise InvalidDataError(msg)
 
 
 def _labels_of(inputs: xr.Dataset | None) -> dict[str, list[str]]:
@@ -180,7 +198,7 @@ def _rows(count: int) -> str:
 
 
 def load_calibration(path: str | PathLike[str]) -> Calibration:
-    """Read a calibration that `Calibration.save` wrote; it gives the same predictions.
+    """Read a calibration that `Calibration.save` wrote; it gives the same predictions, under the same name.
 
     Parameters
     ----------
@@ -214,7 +232,7 @@ class Calibration(Fitted):
     engine : FittedFamilies
         What was fitted.
     name : str
-        Label along the dim `assumptions`.
+        Label along the dim `assumptions`, as given to `calibrate`.
     stored_scores : dict, optional
         Errors on rows left out, where they came with a file.
     own_labels : dict

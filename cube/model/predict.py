@@ -156,7 +156,10 @@ def _told_apart(assumptions: Sequence[Assumptions | Calibrated]) -> list[str]:
     ]
     twice = next((label for label in apart if apart.count(label) > 1), None)
     if twice is not None:
-        msg = f"`assumptions`: expected labels that differ, got {twice!r} twice; give one a `name` of its own"
+        msg = (
+            f"`assumptions`: expected labels that differ, got {twice!r} twice; give one a `name` of its own, a "
+            "calibration by calibrate(rows, name=...)"
+        )
         raise InvalidDataError(msg)
     return apart
 

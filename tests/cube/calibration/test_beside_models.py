@@ -41,6 +41,27 @@ def calibration(inputs):
     return rc.calibrate([*rows_of("Kite"), *rows_of("Heron", 1.5)], inputs=inputs)
 
 
+# calibrations side by side -------------------------------------------------------------------------------------------
+
+
+def test_calibrations_have_names_of_their_own_that_files_keep(tmp_path, inputs, calibration):
+    few = rc.calibrate(rows_of("Kite")[:3], inputs=inputs, name="few rows")
+    assert (calibration.label, few.label) == ("calibrated", "few rows")
+    few.save(tmp_path / "few.json")
+    loaded = rc.load_calibration(tmp_path / "few.json")
+    both = rc.predict(inputs, assumptions=[calibration, loaded])
+    assert both.assumptions.values.tolist() == ["calibrated", "few rows"]
+    xr.testing.assert_equal(
+        both.predicted_latency.sel(assumptions="few rows", drop=True),
+        rc.predict(inputs, assumptions=few).predicted_latency,
+    )
+    with pytest.raises(InvalidDataError, match=r"'few rows' twice; give one .*calibrate\(rows, name=\.\.\.\)"):
+        rc.predict(inputs, assumptions=[few, loaded])
+    for wrong in ("", "  ", None, 3):
+        with pytest.raises(InvalidDataError, match="`name`: expected text, got"):
+            rc.calibrate(rows_of("Kite"), inputs=inputs, name=wrong)
+
+
 # what models made ----------------------------------------------------------------------------------------------------
 
 
