@@ -45,6 +45,8 @@ __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MISTAKES = "taken for mistakes: {}, far from what the others say (`rows` tells how far)"
+# half of what is left outside is no number beyond the last digits of 1
+HIGHEST_LEVEL = 1 - 1e-9
 # columns that predict adds to the rows
 ANSWER = (
     "predicted_throughput", "low", "high", "predicted_latency", "power", "predicted_energy", "bound", "status",
@@ -287,8 +289,8 @@ class Calibration(Fitted):
         Raises
         ------
         InvalidDataError
-            If the level is not between 0 and 1, a number of the rows is none, or one of their columns has a name that
-            the result needs.
+            If the level is not between 0 and 1, or nearer to 1 than 10⁻⁹, a number of the rows is none, or one of their
+            columns has a name that the result needs.
         UnknownLabelError
             If a key column is missing.
 
@@ -574,6 +576,9 @@ def _check_level(level: object) -> None:
     number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
     if level is not None and not (number and 0.0 < level < 1.0):  # type: ignore[operator]
         msg = f"`level`: expected a share between 0 and 1, got {level!r}; use 0.9 for 90 %"
+        raise InvalidDataError(msg)
+    if level is not None and level > HIGHEST_LEVEL:  # type: ignore[operator]
+        msg = f"`level`: expected a share of at most {HIGHEST_LEVEL}, got {level!r}; no rows tell of more: use 0.99"
         raise InvalidDataError(msg)
 
 

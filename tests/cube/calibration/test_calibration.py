@@ -70,6 +70,16 @@ def test_latency_and_energy_follow_from_throughput_and_power(calibration, rows):
     np.testing.assert_allclose(found["predicted_energy"] * found["predicted_throughput"], found["power"], rtol=1e-9)
 
 
+@pytest.mark.parametrize("level", [1 - 2**-53, np.nextafter(1.0, 0.0), 1 - 1e-12])
+def test_a_level_too_near_to_one_is_refused_and_the_highest_is_answered(small, level):
+    for ask in (lambda: small.predict(config(), level=level), lambda: small.tables(rc.inputs("mnist"), level=level)):
+        with pytest.raises(InvalidDataError, match=r"`level`: expected a share of at most 0\.999999999, got .*; no"):
+            ask()
+    one = config().with_columns(pl.lit(80.0).alias(RATE))  # of which no network is left to tell an error
+    highest = rc.calibrate(one, alone=True).predict(one, level=1 - 1e-9)
+    assert (highest["low"] < highest["high"]).all()
+
+
 def test_a_wider_level_gives_a_wider_interval(calibration):
     narrow, wide = (calibration.predict(config(), level=level).row(0, named=True) for level in (0.5, 0.95))
     assert wide["low"] < narrow["low"] < narrow["high"] < wide["high"]
