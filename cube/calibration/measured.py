@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration.facts import Facts, guessed
-from roofcube.calibration.rows import IndexedRows, indexed_rows, key_columns
+from roofcube.calibration.rows import IndexedRows, empty_cells, indexed_rows, key_columns
 from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 
@@ -83,9 +83,7 @@ class Measured:
     @property
     def scored(self) -> Array:
         """True where a prediction can be scored: throughput, hardware and network known, key not ambiguous."""
-        unscored = (NO_THROUGHPUT, LATENCY_ALONE, NO_BATCH, NO_HARDWARE, NO_NETWORK, DUPLICATE, OTHER_RUNS)
-        scored: Array = ~np.isin(self.reason, unscored)
-        return scored
+        return ~np.isin(self.reason, UNSCORED) & self.rows.known & (self.rows.batch > 0)
 
     def by_family(self) -> Iterator[tuple[str, Array]]:
         """Return each family and the places of its rows."""
@@ -106,6 +104,8 @@ UNIT_OFF = "throughput and latency differ about a thousandfold: a unit is off"
 IMPOSSIBLE = "far more operations per second than the compute peak"
 NO_GAIN = "threads on several cores add no throughput: another set-up"
 TOO_MANY = f"a family is fitted to {MOST_ROWS} of its rows, drawn evenly over its hardware: this one is not among them"
+
+UNSCORED = (NO_THROUGHPUT, LATENCY_ALONE, DUPLICATE, OTHER_RUNS)
 
 
 def measured(measurements: pl.DataFrame, facts: Facts, *, wrong: Collection[int] = ()) -> Measured:
@@ -183,6 +183,8 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array, slipped: Array
     reason[sound[table[sound].select(KEY_COLUMNS).is_duplicated().to_numpy()]] = DUPLICATE
     reason[rows.network < 0] = NO_NETWORK
     reason[rows.hardware < 0] = NO_HARDWARE
+    empty = empty_cells(table.select(KEY_COLUMNS))
+    reason[empty.is_not_null().to_numpy()] = empty.drop_nulls().to_numpy()
     none = ~((rate > SLOWEST) & (rate < 1.0 / SLOWEST))
     reason[none] = NO_THROUGHPUT
     reason[none & (_figures_of(table, LATENCY) > 0)] = LATENCY_ALONE

@@ -26,7 +26,7 @@ from roofcube.calibration.fitting.power import POWER_TERMS, PowerModel
 from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, descriptors
 from roofcube.calibration.fitting.sisters import Kinship, Sister
 from roofcube.calibration.kept.lenders import known_lenders
-from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
+from roofcube.calibration.measured import NO_THROUGHPUT, RATE, UNSCORED, Measured
 from roofcube.calibration.rows import LARGEST_BATCH, IndexedRows, Records, indexed_rows
 from roofcube.calibration.saved.definite import has_root
 from roofcube.datasets import load_measurements
@@ -266,8 +266,7 @@ def _measured(whole: Part, facts: Facts) -> Measured:
         row = int(np.flatnonzero(used & ~(timed & rows.known & usual[rows.network]))[0])
         raise _wrong(whole["reason"], "used rows of known hardware, network and time, as throughput says", f"row {row}")
     # whatever is told of the others: of these no prediction can be scored
-    for which, why in ((rows.network < 0, NO_NETWORK), (rows.hardware < 0, NO_HARDWARE), (~timed, NO_THROUGHPUT)):
-        reason[which & ~used] = why
+    reason[~timed & ~used & rows.known & (rows.batch > 0) & ~np.isin(reason, UNSCORED)] = NO_THROUGHPUT
     # of older files nothing was lent; what is computed later of rows left out takes the boards of today
     names = [one.text() for one in whole["lenders"].parts()] if "lenders" in whole else []
     lenders = tuple(one for one in known_lenders() if one.name in names)
