@@ -60,8 +60,9 @@ def test_power_and_energy_of_networks_that_were_never_seen(data, strict):
     there = np.flatnonzero(data.scored & np.isfinite(data.power))
     power = (strict.power - data.power)[there]
     energy = power + (strict.seconds - data.seconds)[there]
-    assert np.median(np.abs(np.expm1(power))) <= 0.025
-    assert np.median(np.abs(np.expm1(energy))) <= 0.0675
+    assert np.isfinite(power).mean() > 0.99  # but for a board whose only network with watts was left out
+    assert np.nanmedian(np.abs(np.expm1(power))) <= 0.025
+    assert np.nanmedian(np.abs(np.expm1(energy))) <= 0.0675
 
 
 def test_poisoned_rows_reach_nothing_that_predicts_them(data, strict, rows):
