@@ -43,10 +43,11 @@ def decoded(written: xr.Dataset, *, values: bool = True) -> xr.Dataset:
     if values:
         check_bytes("the file", {str(name): _own_bytes(variable) for name, variable in written.variables.items()})
     variables = {str(name): _decoded(variable, values=values) for name, variable in written.variables.items()}
-    coords = set(original["coords"])
+    coords, order = set(original["coords"]), original.get("order", ())  # versions before kept none
     if not coords <= variables.keys():
         msg = f"no coordinates {', '.join(sorted(coords - variables.keys()))}"
         raise WrittenAnewError(msg)
+    variables = {name: variables[name] for name in dict.fromkeys([*order, *variables]) if name in variables}
     return xr.Dataset(
         {name: variable for name, variable in variables.items() if name not in coords},
         coords={name: variable for name, variable in variables.items() if name in coords},

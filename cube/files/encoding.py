@@ -33,7 +33,7 @@ TIME_UNITS = {"D": "days", "h": "hours", "m": "minutes", "s": "seconds"} | {
 NO_TIME = np.iinfo("i8").min
 
 
-def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
+def encoded(cube: xr.Dataset, *, half: bool = False, order: Iterable[Any] | None = None) -> xr.Dataset:
     """Return a cube as it is written.
 
     Parameters
@@ -41,6 +41,8 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
     cube : Dataset
     half : bool
         Whether the format has float16.
+    order : iterable of str, optional
+        Names of variables in the order in which they come back, where the file will have more than the cube.
 
     Raises
     ------
@@ -63,7 +65,12 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
     variables = {str(name): _encoded(str(name), cube.variables[name], half=half) for name in cube.variables}
     attributes = {"Conventions": CONVENTIONS, "history": "written by roofcube", **native_attributes(cube.attrs)}
     attributes[ORIGINAL] = dumped(
-        {"attrs": kept_attributes("attributes of the cube", cube.attrs), "coords": sorted(map(str, cube.coords))}
+        {
+            "attrs": kept_attributes("attributes of the cube", cube.attrs),
+            "coords": sorted(map(str, cube.coords)),
+            # a Zarr store keeps none of its own, and it decides ties
+            "order": list(map(str, cube.variables if order is None else order)),
+        }
     )
     data = {name: variable for name, variable in variables.items() if name not in cube.coords}
     coords = {name: variable for name, variable in variables.items() if name in cube.coords}

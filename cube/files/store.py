@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "save", "verify"]
+__all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "opened_store", "save", "verify"]
 
 Result = TypeVar("Result")
 SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
@@ -373,7 +373,7 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
 
         with bounded(room):
             check_arrays(source)
-            return _told_by_its_attributes(partial(xr.open_dataset, source, engine="zarr", consolidated=False))
+            return _told_by_its_attributes(partial(opened_store, source))
     from xarray.backends import NetCDF4DataStore
 
     declared.check_no_groups(source)
@@ -391,6 +391,14 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     except BaseException:
         store.close()  # type: ignore[no-untyped-call]
         raise
+
+
+def opened_store(store: Path, **how: Any) -> xr.Dataset:
+    """Open a Zarr store, its variables by their names: a folder lists them as it likes, each time another way."""
+    listed = xr.open_dataset(store, engine="zarr", consolidated=False, **how)
+    ordered = listed[sorted(listed.variables, key=str)]
+    ordered.set_close(listed.close)
+    return ordered
 
 
 def _told_by_its_attributes(open_file: Callable[..., xr.Dataset]) -> xr.Dataset:
@@ -623,7 +631,7 @@ def _description(stored: xr.Dataset, written: xr.Dataset) -> str:
 
 def description_of(store: Path) -> str:
     """Hash the attributes of a Zarr store that has all its arrays, as they come back."""
-    with xr.open_dataset(store, engine="zarr", consolidated=False, decode_cf=False) as opened:
+    with opened_store(store, decode_cf=False) as opened:
         return digest(parts_to_hash(_without_file_attributes(decoded(opened, values=False))))
 
 

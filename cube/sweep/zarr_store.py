@@ -30,7 +30,7 @@ from roofcube.files.encoding import check_storable, encoded, encoded_attributes
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 from roofcube.files.guards.declared import check_store
 from roofcube.files.lazy import blamed, identity, with_guarded_values
-from roofcube.files.store import OF_THE_FILE, compressors, description_of
+from roofcube.files.store import OF_THE_FILE, compressors, description_of, opened_store
 from roofcube.interrupts import import_whole
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
@@ -205,15 +205,12 @@ def _checked(path: Path) -> Path:
 
 
 def _opened(store: Path) -> xr.Dataset:
-    import xarray as xr
-
     there, before = store.absolute(), identity(store)
     with blamed(store):
         check_store(store, reading=False)
-        open_store = partial(xr.open_dataset, there, engine="zarr", consolidated=False)
-        whole = open_store(decode_cf=False)
+        whole = opened_store(there, decode_cf=False)
         own = ORIGINAL in whole.attrs
-        lazy = with_guarded_values(whole if own else open_store(), there, before)
+        lazy = with_guarded_values(whole if own else opened_store(there), there, before)
         cube = decoded(lazy) if own else lazy
     cube.attrs = {name: value for name, value in cube.attrs.items() if name not in OF_THE_FILE}
     return cube
@@ -254,7 +251,8 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
 
     with replacing(beside, lock=False) as draft, zarr.config.set({"array.write_empty_chunks": True}):
         inputs = sweep.inputs.drop_vars([name for name in result_dims(sweep) if name in sweep.inputs])
-        written = encoded(inputs.assign_attrs(sweep.attrs), half=True)
+        order = dict.fromkeys([*sweep.inputs.variables, *result_dims(sweep)])
+        written = encoded(inputs.assign_attrs(sweep.attrs), half=True, order=order)
         packed = {name: {"compressors": compressors()} for name in written.variables}
         written.to_zarr(draft, mode="w", consolidated=False, zarr_format=3, encoding=packed)
         group = zarr.open_group(draft, mode="r+")

@@ -87,6 +87,8 @@ ODD = {
 
 def same(found, expected):
     xr.testing.assert_identical(found, expected)
+    assert list(found.data_vars) == list(expected.data_vars)
+    assert list(found.coords) == list(expected.coords)
     for name in expected.variables:
         assert found[name].dtype == expected[name].dtype, name
         assert found[name].values.tobytes() == expected[name].values.tobytes() or expected[name].dtype == "O"
@@ -109,6 +111,41 @@ def test_lazy_cubes_come_back_as_they_were(suffix, tmp_path):
         if cube.sizes:
             path = rc.save(cube, tmp_path / f"{kind.replace(' ', '_')}{suffix}")
             same(rc.load(path, chunks={}).compute(), cube)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("how", [{}, {"chunks": {}}, {"untrusted": True}], ids=str)
+def test_variables_come_back_in_their_order_which_decides_ties(suffix, how, tmp_path):
+    for number in range(4):  # a folder lists them as it likes, by their names
+        cube = xr.Dataset(
+            {
+                f"fps{number}": (("threads", "clock"), [[1.0, 5.0], [5.0, 0.0]]),
+                **{f"a{other}": (("clock", "threads"), [[1.0, 2.0], [3.0, 4.0]]) for other in range(number + 1)},
+            },
+            coords={"threads": [1, 2], "clock": [100, 200], "board": ("clock", ["x", "y"])},
+        )
+        loaded = rc.load(rc.save(cube, tmp_path / f"{number}{suffix}"), **how)
+        same(loaded.compute(), cube)
+        found, expected = (rc.best(one, f"fps{number}", sense="max") for one in (loaded, cube))
+        assert found.identical(expected)
+        assert (found.threads.item(), found.clock.item()) == (1, 200)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_store_without_an_order_is_read_in_that_of_names(tmp_path):
+    names = [f"v{number}" for number in (3, 1, 4, 0, 2)]
+    cube = xr.Dataset({name: ("x", [1.0]) for name in names})
+    cube.to_zarr(tmp_path / "foreign.zarr", zarr_format=3)
+    path = rc.save(cube, tmp_path / "before.zarr")
+    description = path / "zarr.json"
+    kept = json.loads(description.read_text("utf-8"))
+    original = json.loads(kept["attributes"][ORIGINAL])
+    assert original.pop("order") == names
+    kept["attributes"][ORIGINAL] = json.dumps(original)
+    description.write_text(json.dumps(kept), "utf-8")
+    assert rc.verify(path)
+    for store in (path, tmp_path / "foreign.zarr"):
+        assert list(rc.load(store)) == list(rc.load(store, chunks={})) == sorted(names)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

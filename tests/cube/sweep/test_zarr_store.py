@@ -39,7 +39,10 @@ def write_tiles_by(monkeypatch, write) -> None:
 
 
 def test_a_store_equals_the_cube(sweep, tmp_path):
-    assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+    store, cube = sweep.to_zarr(tmp_path / "cube.zarr"), sweep.compute()
+    assert_same(store, sweep)
+    for found in (store, rc.load(tmp_path / "cube.zarr"), rc.load(tmp_path / "cube.zarr", chunks={})):
+        assert (list(found), list(found.coords)) == (list(cube), list(cube.coords))
     assert [path.name for path in tmp_path.iterdir()] == ["cube.zarr"]
 
 
