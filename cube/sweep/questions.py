@@ -258,6 +258,7 @@ def pareto(
     and two configurations err independently. All other variables are taken as certain, also those computed from the
     throughput by hand.
     """
+    fronts.check_truth("probability", probability)
     values = probability or epsilon is not None
     swept = values and isinstance(cube, Sweep)
     context = cube.context_of_values("pareto", intervals=probability) if swept else context_of(cube)

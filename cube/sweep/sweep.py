@@ -355,6 +355,7 @@ class Sweep:
         >>> front.sizes["point"] == len(set(front.top1.values.tolist()))
         True
         """
+        pareto.check_truth("probability", probability)
         values = probability or epsilon is not None
         context = self.context_of_values("pareto", intervals=probability) if values else self.context
         return pareto.pareto(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from roofcube.sweep.contexts.context import BoundQuery, Context, Names, Objectives
     from roofcube.sweep.contexts.where import Where
 
-__all__ = ["distance", "pareto"]
+__all__ = ["check_truth", "distance", "pareto"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TIES = {"units": "1", "long_name": "points with the same objectives, this one included"}
@@ -60,6 +60,7 @@ def pareto(
     epsilon: float | None = None,
 ) -> xr.Dataset:
     """Find and label the front of each group."""
+    check_truth("probability", probability)
     check_choice("ties", ties, ("all", "first"))
     goals = context.objectives(objectives)
     added = {"n_ties": (TIES["long_name"],)} | {name: (text,) for name, text in WORDS.items() if probability}
@@ -110,6 +111,13 @@ def pareto(
             for name, values in joined.items()
         }
     )
+
+
+def check_truth(what: str, value: Any) -> None:
+    """Raise unless `value` is True or False: 1 or text would pass for them in one place and not in another."""
+    if not isinstance(value, bool | np.bool_):
+        msg = f"`{what}`: expected True or False, got {value!r:.60}; write {what}=True, or leave it out"
+        raise InvalidDataError(msg)
 
 
 def _indices_of(context: Context, parts: Sequence[Part]) -> list[Array]:
@@ -225,9 +233,19 @@ def _check_epsilon(epsilon: Any, per: Sequence[str], groupings: Sequence[Any]) -
     if per or groupings:
         msg = "`per`: expected none with `epsilon`, got groups; ask for each group with `where`"
         raise InvalidDataError(msg)
-    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 <= epsilon < np.inf:
+    if not 0 <= _as_share(epsilon) < np.inf:
         msg = f"`epsilon`: expected a finite number of at least 0, got {epsilon!r}; give a share such as 0.05"
         raise InvalidDataError(msg)
+
+
+def _as_share(epsilon: Any) -> float:
+    """Return a real number as Python's; NaN for what is none."""
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float | np.integer | np.floating):
+        return np.nan
+    try:
+        return float(epsilon)
+    except OverflowError:
+        return np.inf
 
 
 def _costs(context: Context, bound: BoundQuery) -> tuple[Array, tuple[Array, ...]]:
@@ -306,6 +324,7 @@ def distance(
     context: Context, objectives: Any, *, front: xr.Dataset | None, where: Any, relative: bool
 ) -> xr.DataArray:
     """Measure the distance of every point of a stored cube from a front."""
+    check_truth("relative", relative)
     goals = context.objectives(objectives)
     for name, _ in goals:
         context.output("objectives", name)

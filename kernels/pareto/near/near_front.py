@@ -153,7 +153,7 @@ def _least_gap(columns: Columns, row: Sequence[Any], relative: bool) -> NDArray[
             gap = column - value
             if relative:
                 gap = gap / np.abs(column)
-        fixed = np.isinf(column) | ((column == 0) & relative)
+        fixed = np.isinf(column) | ((column == 0) & bool(relative))
         gap[fixed] = np.where(column[fixed] > value, np.inf, -np.inf)
         gap[column == value] = 0
         np.fmin(least, gap, out=least)

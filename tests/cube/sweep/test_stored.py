@@ -653,6 +653,58 @@ def test_a_front_is_in_the_units_of_the_cube():
             rc.distance_to_front(cube, goals, front=other)
 
 
+NO_TRUTHS = [0, 1, 1.5, None, "yes", np.array([True, False]), pd.NA]
+
+
+@pytest.mark.parametrize("truth", NO_TRUTHS, ids=repr)
+def test_what_is_neither_true_nor_false_is_no_truth(truth):
+    cube = xr.Dataset({"t": ("x", [3.0, 1.0, 0.0])})
+    with pytest.raises(InvalidDataError, match=r"`relative`: expected True or False, got .*; write relative=True"):
+        rc.distance_to_front(cube, {"t": "max"}, relative=truth)
+    sweep = rc.Sweep(rc.inputs("mnist"))
+    for ask in (lambda **more: rc.pareto(cube, {"t": "max"}, **more), lambda **more: sweep.pareto("top1", **more)):
+        with pytest.raises(
+            InvalidDataError, match=r"`probability`: expected True or False, got .*; write probability="
+        ):
+            ask(probability=truth)
+
+
+def test_a_truth_of_numpy_is_one():
+    cube = xr.Dataset({"t": ("x", [3.0, 1.0, 0.0])})
+    assert rc.distance_to_front(cube, {"t": "max"}, relative=np.True_).values.tolist() == [0.0, 2.0, np.inf]
+    assert rc.distance_to_front(cube, {"t": "max"}, relative=np.False_).values.tolist() == [0.0, 2.0, 3.0]
+    assert rc.pareto(cube, {"t": "max"}, probability=np.False_).identical(rc.pareto(cube, {"t": "max"}))
+
+
+@pytest.mark.parametrize("number", [np.float16, np.float32, np.float64, np.longdouble, np.int64, np.uint8, int, float])
+def test_a_tolerance_is_any_real_number(number):
+    cube = xr.Dataset({"t": ("x", [3.0, 1.0, 2.9])})
+    assert rc.pareto(cube, {"t": "max"}, epsilon=number(0.1)).sizes["point"] == (1 if number(0.1) == 0 else 2)
+
+
+@pytest.mark.parametrize(
+    "epsilon",
+    [
+        True,
+        np.True_,
+        -1,
+        np.float32("nan"),
+        np.longdouble("inf"),
+        10**400,
+        np.longdouble("1e4000"),
+        0.1j,
+        "0.1",
+        np.array([0.1]),
+        pd.NA,
+    ],
+)
+def test_what_is_no_tolerance_is_refused(epsilon):
+    with pytest.raises(
+        InvalidDataError, match=r"`epsilon`: expected a finite number of at least 0, got .*; give a share"
+    ):
+        rc.pareto(xr.Dataset({"t": ("x", [3.0, 1.0])}), {"t": "max"}, epsilon=epsilon)
+
+
 @pytest.mark.parametrize("relative", [True, False])
 def test_nothing_is_near_a_front_without_points(relative):
     cube = xr.Dataset({"t": ("x", [1.0, 2.0])})

@@ -76,6 +76,16 @@ def test_objectives_to_maximise_are_those_of_negated_points(senses, relative):
     np.testing.assert_array_equal(distance, distance_to_front(turned, turned[front], relative=relative))
 
 
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_truth_of_any_type_is_one(relative):
+    for number in (1, 1 << 21):  # by NumPy and by trees
+        points = np.tile([[3.0], [1.0], [0.0]], (number, 1))
+        expected = distance_to_front(points, [[1.0]], relative=relative)
+        assert expected[:3].tolist() == ([2 / 3, 0.0, 0.0] if relative else [2.0, 0.0, 0.0])
+        for truth in (np.bool_(relative), int(relative)):
+            assert np.array_equal(distance_to_front(points, [[1.0]], relative=truth), expected)
+
+
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_large_fronts_by_trees_equal_all_pairs(objectives, dtype):
