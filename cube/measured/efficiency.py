@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import MissingInputError, check_choice, check_kind
-from roofcube.labels import holds_findings, labelled, whole_flags
+from roofcube.errors import InvalidDataError, MissingInputError, check_choice, check_kind
+from roofcube.labels import holds_findings, in_numpy, labelled, whole_flags
 from roofcube.model.hardware import check_units
 from roofcube.options import check_fits
-from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
+from roofcube.vocabulary import IMPOSSIBLE, OFFER, VARIABLES, attributes
 
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep
@@ -73,10 +73,10 @@ def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[
     >>> derived == int(cube.measured_latency.notnull().sum())
     True
     """
-    given = cube.variables.get(name)
+    given = _in_numbers(name, cube.variables[name]) if name in cube.variables else None
     if LATENCIES[name] not in cube or "batch" not in cube.coords or cube["batch"].dtype.kind not in "iuf":
         return given, 0
-    timed, batch = cube.variables[LATENCIES[name]], cube.variables["batch"]
+    timed, batch = _in_numbers(LATENCIES[name], cube.variables[LATENCIES[name]]), cube.variables["batch"]
     if (given is not None and set(given.dims) != set(timed.dims)) or not set(batch.dims) <= set(timed.dims):
         return given, 0
     # in NumPy: whatever xarray computes asks whether it is dask's, and imports it
@@ -97,6 +97,33 @@ def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[
         timed.dims, np.where(timed_only, paced, known), attributes(name) if given is None else given.attrs
     )
     return filled if given is None else filled.transpose(*given.dims), derived
+
+
+def _in_numbers(name: str, figure: xr.Variable) -> xr.Variable:
+    """Return a figure in numbers: also objects that are numbers or None, as pandas gives them."""
+    if figure.dtype.kind in "iuf" and isinstance(figure.dtype, np.dtype):
+        return figure
+    figure = in_numpy(figure)
+    if figure.dtype.kind == "O" and all(map(_is_number_or_none, figure.values.flat)):
+        return figure._replace(data=figure.values.astype("f8"))
+    if figure.dtype.kind not in "iuf":
+        kinds = {type(one).__name__ for one in figure.values.flat if not _is_number_or_none(one)}
+        told = f" with {', '.join(sorted(kinds))} in it" if figure.dtype.kind == "O" else ""
+        msg = (
+            f"`{name}`: expected numbers, got {figure.dtype}{told}; convert it to numbers in "
+            f"{VARIABLES[name].units}, or leave it out"
+        )
+        raise InvalidDataError(msg)
+    return figure
+
+
+def _is_number_or_none(value: Any) -> bool:
+    if isinstance(value, bool | np.timedelta64):  # which are whole numbers too
+        return False
+    try:
+        return value is None or (isinstance(value, int | float | np.integer | np.floating) and float(value) is not None)
+    except OverflowError:
+        return False
 
 
 def _never_counted(known: np.ndarray[Any, Any], place: int, platforms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -180,6 +207,7 @@ def efficiency(
     check_units(cube)
     _check_size(cube, source, at)
     cube = cube.compute()
+    cube = cube.assign({name: _in_numbers(name, cube.variables[name]) for name in needed[:-1] if name in cube})
     throughput, derived = throughput_of(cube, source)
     if throughput is None:
         raise _missing(source)

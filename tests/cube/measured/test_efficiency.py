@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -101,3 +102,44 @@ def test_what_was_only_timed_is_seen_in_any_order_of_the_dims():
     expected, cells = with_timed_throughput(cube)
     assert (derived, cells) == (2, 2)
     xr.testing.assert_identical(filled.measured_throughput.transpose(), expected.measured_throughput)
+
+
+FIGURES = xr.Dataset(
+    {name: ("batch", [1.0, 2.0]) for name in ("measured_throughput", "predicted_throughput", "peak_throughput")},
+    coords={"batch": [1, 2]},
+)
+ONLY_TIMED = FIGURES.drop_vars("measured_throughput").assign(measured_latency=("batch", [1.0, 1.0]))
+
+
+@pytest.mark.parametrize("at", ["best", "batch"])
+@pytest.mark.parametrize("name", [*FIGURES, "measured_latency"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array(["1", "2"]),
+        np.array([1, 2], "M8[s]"),
+        np.array([1, 2], "m8[s]"),
+        np.array([1, 2], "c16"),
+        np.array([True, False]),
+        np.array([1.0, "2"], object),
+        np.array([True, None], object),
+        np.array([np.timedelta64(1, "s"), None], object),
+        np.array([1, 10**400], object),
+    ],
+)
+def test_figures_that_are_no_numbers_are_refused(at, name, values):
+    cube = (ONLY_TIMED if name == "measured_latency" else FIGURES).assign({name: ("batch", values)})
+    with pytest.raises(
+        InvalidDataError, match=rf"`{name}`: expected numbers, got .*; convert it to numbers in .*s, or "
+    ):
+        rc.efficiency(cube, at=at)
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "measured_latency"])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_objects_that_are_numbers_or_missing_are_numbers(name, missing):
+    cube = ONLY_TIMED if name == "measured_latency" else FIGURES
+    odd = cube.assign({name: ("batch", np.array([np.float32(2), missing], object))})
+    plain = cube.assign({name: ("batch", [2.0, np.nan])})
+    for at in ("best", "batch"):
+        xr.testing.assert_identical(rc.efficiency(odd, at=at), rc.efficiency(plain, at=at))
