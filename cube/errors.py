@@ -230,16 +230,16 @@ def unknown_label(what: str, value: object, known: Iterable[object], *, do: str 
     names = [str(label) for label in labels]
     listed = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
     ending = f"; {do}" if do else ""
-    near = _why_not(value, labels[names.index(str(value))]) if str(value) in names else ""
-    near = near or suggestion(value, names)
+    if isinstance(value, float) and value != value:
+        near = ", as nothing equals NaN"
+    else:
+        near = _why_not(value, labels[names.index(str(value))]) if str(value) in names else suggestion(value, names)
     msg = f"`{what}`: {value!r} is not known{near}; expected one of: {listed or '(none)'}{ending}"
     return UnknownLabelError(msg)
 
 
 def _why_not(value: object, label: object) -> str:
     """Say why a value is not the label that is written as it; empty where they are of one kind."""
-    if value != value:
-        return ", as nothing equals NaN"
     if isinstance(value, str) == isinstance(label, str):
         return ""
     return f", as labels are text; write {str(label)!r}" if isinstance(label, str) else f", as text; write {label}"
@@ -248,10 +248,18 @@ def _why_not(value: object, label: object) -> str:
 def check_choice(what: str, value: object, choices: Iterable[object]) -> None:
     """Raise unless `value` is one of a closed list of choices."""
     known = list(choices)
-    if not isinstance(value, Hashable) or value not in known:  # an array is compared cell by cell
+    if not _is_among(value, known):
         listed = ", ".join(repr(choice) for choice in known)
         msg = f"`{what}`: expected one of {listed}, got {value!r}{suggestion(value, known)}"
         raise InvalidDataError(msg)
+
+
+def _is_among(value: object, known: list[object]) -> bool:
+    """Check whether a value is one of several; an array is compared cell by cell, and pandas' NA has no truth."""
+    try:
+        return isinstance(value, Hashable) and value in known
+    except TypeError:
+        return False
 
 
 def check_kind(what: str, value: object, kind: type, *, do: str) -> None:

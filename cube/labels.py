@@ -42,6 +42,7 @@ __all__ = [
     "in_numpy",
     "in_order",
     "is_judged",
+    "known_labels",
     "labelled",
     "locate",
     "named_as_dims",
@@ -111,6 +112,8 @@ def bytes_in_file(cube: xr.Dataset) -> int:
 def in_numpy(variable: xr.Variable) -> xr.Variable:
     """Bring arrays of pandas to NumPy: numbers and truths with NaN where they are missing, anything else with None.
 
+    Times with a zone are in UTC.
+
     Examples
     --------
     >>> in_numpy(xr.Variable("x", pd.array([1, None], dtype="Int64"))).values.tolist()
@@ -119,6 +122,8 @@ def in_numpy(variable: xr.Variable) -> xr.Variable:
     ['a', None]
     """
     is_pandas, kind = not isinstance(variable.dtype, np.dtype), variable.dtype.kind
+    if isinstance(variable.dtype, pd.DatetimeTZDtype):  # of nanoseconds xarray makes whole numbers
+        return variable._replace(data=variable.to_index_variable().to_index().tz_convert(None).values)
     if not is_pandas and (kind != "O" or not variable._in_memory):
         return variable
     values: Any = np.asarray(variable.values)
@@ -127,10 +132,50 @@ def in_numpy(variable: xr.Variable) -> xr.Variable:
         numbers = np.where(known, values, 0).astype(variable.dtype.numpy_dtype)
         values = numbers if known.all() else np.where(known, numbers.astype("f8"), np.nan)
     elif values.dtype == object and not known.all():
-        values = np.where(known, values, np.array(None))
+        values = _with_none(values, known)
     elif not is_pandas:
         return variable
     return variable._replace(data=values)
+
+
+def _with_none(values: np.ndarray[Any, Any], known: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    filled = np.full(values.shape, None, dtype=object)
+    filled[known] = values[known]
+    return filled
+
+
+def known_labels(name: str, variable: xr.Variable) -> np.ndarray[Any, Any]:
+    """Return labels in NumPy, None in place of every other sign that one is missing.
+
+    Raises
+    ------
+    InvalidDataError
+        If one is a list, an array, or another that nothing tells apart as a label.
+
+    Examples
+    --------
+    >>> known_labels("x", xr.Variable("x", np.array(["a", pd.NA], object))).tolist()
+    ['a', None]
+    """
+    values = np.asarray(in_numpy(variable if variable._in_memory else variable.compute()).values)
+    try:
+        set(values.ravel().tolist() if values.dtype == object else ())
+    except TypeError:
+        odd = next(one for one in values.flat if not _is_hashed(one))
+        msg = (
+            f"`{name}`: expected text, numbers, times or tuples of them to tell apart, got a {type(odd).__name__}, "
+            f"{odd!r:.40}; convert each, e.g. with str() or tuple(), or leave {name!r} out"
+        )
+        raise InvalidDataError(msg) from None
+    return values
+
+
+def _is_hashed(label: Any) -> bool:
+    try:
+        hash(label)
+    except TypeError:
+        return False
+    return True
 
 
 def cube_in_numpy(cube: xr.Dataset) -> xr.Dataset:

@@ -26,7 +26,7 @@ def between(name: str, values: Array, low: Any, high: Any) -> Array:
     """Return which moments lie between two, both included, a day or month as text to its end; no NaT."""
     first = None if low is None else _first_tick(name, low, values.dtype)
     last = None if high is None else _last_tick(name, high, values.dtype)
-    if first is not None and last is not None and _is_before(name, high, low, values.dtype):
+    if first is not None and last is not None and _are_swapped(name, low, high, values.dtype):
         msg = f"`where[{name!r}]`: expected low ≤ high, got ({low}, {high}); swap them"
         raise InvalidDataError(msg)
     ticks = values.astype("i8")
@@ -51,6 +51,11 @@ def ticks_beyond(name: str, value: Any, end: Any, *, is_high: bool) -> float:
     return abs(float(int(value.astype("i8")) - tick))
 
 
+def _are_swapped(name: str, low: Any, high: Any, kind: np.dtype[Any]) -> bool:
+    """Check whether a range ends before it begins; a month ends after all days in it."""
+    return _is_before(name, high, low, kind) and not _is_before(name, low, _end_of(name, high, kind), kind)
+
+
 def _is_before(name: str, one: Any, other: Any, kind: np.dtype[Any]) -> bool:
     (tick, exact), (other_tick, other_exact) = (_ticks(name, end, kind) for end in (one, other))
     return tick < other_tick or (tick == other_tick and exact and not other_exact and np.isfinite(tick))
@@ -66,11 +71,18 @@ def _last_tick(name: str, value: Any, kind: np.dtype[Any]) -> Any:
     """Return the last whole tick of a moment, of text the last of what it names, as slices of pandas and xarray do."""
     if not isinstance(value, str) or kind.kind != "M":
         return _ticks(name, value, kind)[0]
+    tick, exact = _ticks(name, _end_of(name, value, kind), kind)
+    return max(tick - exact, _ticks(name, value, kind)[0])
+
+
+def _end_of(name: str, value: Any, kind: np.dtype[Any]) -> Any:
+    """Return the moment at which what a text names is over; of all else, the moment itself."""
     moment = moment_of(name, value, kind)
+    if not isinstance(value, str) or kind.kind != "M":
+        return moment
     unit: Any
     unit, count = np.datetime_data(moment.dtype)
-    tick, exact = _ticks(name, moment + np.timedelta64(count, unit), kind)
-    return max(tick - exact, _ticks(name, value, kind)[0])
+    return moment + np.timedelta64(count, unit)
 
 
 def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
@@ -88,12 +100,22 @@ def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
     return tick, bool(stored == moment)
 
 
+def _with_zone(value: Any) -> Any:
+    """Return a text with an offset from UTC as the moment that it is: NumPy knows no zones."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value
+    return moment if moment.tzinfo else value
+
+
 def moment_of(name: str, value: Any, kind: np.dtype[Any]) -> Any:
     """Read a datetime or duration as users write it; numbers and NaT are none."""
     make = np.datetime64 if kind.kind == "M" else np.timedelta64
     moment = make("NaT", "s")
     given: Any = value
     try:
+        value = _with_zone(value)
         if hasattr(value, "to_numpy"):  # of pandas, to the nanosecond
             given = value.to_numpy()
         elif isinstance(value, datetime) and value.tzinfo:

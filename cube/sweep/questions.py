@@ -110,7 +110,8 @@ def best(
     -----
     `where` may say, for each name: ``(low, high)`` for numbers and datetimes, both inclusive, None for an open end; a
     label, a list or set of labels, or a slice, for coordinates; names of flags (``{"bound": ["compute"]}``,
-    ``{"quality": ["not above_compute_peak"]}``); or be a boolean DataArray. NaN meets no limit.
+    ``{"quality": ["not above_compute_peak"]}``); or be a boolean DataArray. NaN meets no limit. Times with a zone are
+    told in UTC, in which limits without one are read.
 
     Examples
     --------

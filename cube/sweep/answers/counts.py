@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,8 @@ def flags_of(context: Context, name: str) -> dict[str, int]:
 
 def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dataset:
     """Count the points of each group, by the meanings of a flag where one is given."""
-    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", *(["reason"] if by else [])], ()))
+    added = ["count"] if by is None else ["count", "reason"]
+    check_names(context, labels_of_groups(context, per), dict.fromkeys(added, ()))
     read = context.where(where)
     context.check_countable(read)
     meanings: dict[str, int] = {}
@@ -137,7 +139,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
         if bins < 1:
             msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"
             raise InvalidDataError(msg)
-        check_cells(context, "histogram", [], int(bins))
+        check_cells(context, "histogram", [], min(int(bins), sys.maxsize))
         low, high = _extremes_within(context, variable, where)
         if high <= low:  # steps that single precision tells apart, so that sweeps and stored cubes have the same
             wide = max(1.0, int(bins) * abs(low) * float(np.finfo("f4").eps))
@@ -149,7 +151,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
         return edges
     try:
         edges = np.asarray(bins, dtype="f8").astype(kind)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         edges = np.zeros(0)
     if edges.ndim != 1 or len(edges) < 2 or np.isnan(edges).any() or (edges[1:] < edges[:-1]).any():
         msg = f"`bins`: expected two or more ascending edges, got {bins!r}; give a number of bins or their edges"

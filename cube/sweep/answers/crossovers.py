@@ -9,6 +9,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.labels import known_labels
 from roofcube.sweep.answers.best import best
 from roofcube.sweep.contexts.context import check_names, names_of
 
@@ -25,13 +26,15 @@ def crossover(
 ) -> xr.Dataset:
     """Find the winner among the labels of `between` at each label of `along`, and every change."""
     for what, dim in (("between", between), ("along", along)):
-        is_label = what == "between" and isinstance(dim, str) and dim in context.coords  # as platform along offers
-        if dim not in context.dims and not (is_label and context.coords[dim].ndim):
+        is_name = isinstance(dim, str)
+        is_label = what == "between" and is_name and dim in context.coords  # as platform along offers
+        if not (is_name and dim in context.dims) and not (is_label and context.coords[dim].ndim):
             raise unknown_label(what, dim, context.dims)
     if between == along:
         msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
         raise InvalidDataError(msg)
     names = names_of(per)
+    context.per(names)  # what is no name cannot be compared with one
     if between in names:
         msg = f"`per`: expected other dims than between={between!r}, whose labels compete; leave it out"
         raise InvalidDataError(msg)
@@ -42,12 +45,13 @@ def crossover(
         raise InvalidDataError(msg)
     groups = [name for name in groups if name in dims or any(name == grouping.name for grouping in groupings)]
     per = groups[:-1]
-    if objective in groups:
+    if isinstance(objective, str) and objective in groups:
         msg = f"`objective`: expected another than the labels of groups, got {objective!r}; group by other dims"
         raise InvalidDataError(msg)
+    context.sign(objective, sense)
     check_names(context, [objective, between, *groups], dict.fromkeys(ADDED, ()))
     found_best = best(context, objective, per=groups, where=where, sense=sense, question="crossover")
-    winner, found = found_best[between].values, found_best["found"].values
+    winner, found = known_labels(between, found_best[between].variable), found_best["found"].values
     earlier = _last_found_before(found)
     previous = np.take_along_axis(winner, np.maximum(earlier, 0), axis=-1)
     same = (winner == previous) | (pd.isnull(winner) & pd.isnull(previous))  # a label may be NaN

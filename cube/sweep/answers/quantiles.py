@@ -31,7 +31,7 @@ def quantile(context: Context, variable: str, q: float | Sequence[float], *, whe
     context.output("variable", variable)
     try:
         wanted = np.atleast_1d(np.asarray(q, dtype="f8"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         wanted = np.array([np.nan])
     if wanted.ndim != 1 or not wanted.size or not ((wanted >= 0) & (wanted <= 1)).all():
         msg = f"`q`: expected numbers from 0 to 1, got {q!r}; give 0.5 for the median"

@@ -18,7 +18,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query.query import check_countable
-from roofcube.labels import in_numpy
+from roofcube.labels import known_labels
 from roofcube.sweep.contexts.where import Where, read_where
 from roofcube.vocabulary import sense_of
 
@@ -260,15 +260,15 @@ class Context(ABC):
                 raise InvalidDataError(msg)
             raise unknown_label(what, objective, self.outputs)
         place = "sense" if what == "objective" else f"objectives[{objective!r}]"
-        chosen = sense or sense_of(objective, self.attributes(objective))
+        chosen: Any = sense_of(objective, self.attributes(objective)) if sense is None else sense
         if chosen is None:
             do = "say which way is better with `sense`"
             if what == "objectives":
                 do = f'give a mapping that says which way is better, e.g. {{"{objective}": "max"}}'
             msg = f"`{place}`: expected 'max' or 'min' for {objective!r}, got None; {do}"
             raise InvalidDataError(msg)
-        if chosen not in ("max", "min"):
-            msg = f"`{place}`: expected 'max' or 'min', got {chosen!r}; say which way is better"
+        if not isinstance(chosen, str) or chosen not in ("max", "min"):  # an array is compared cell by cell
+            msg = f"`{place}`: expected 'max' or 'min', got {chosen!r:.60}; say which way is better"
             raise InvalidDataError(msg)
         return 1 if chosen == "max" else -1
 
@@ -299,10 +299,10 @@ class Context(ABC):
         Of a coordinate, as of a dim, only the labels that limits on labels leave are groups.
         """
         names = names_of(per)
-        dims = [name for name in names if name in self.dims]
+        dims = [name for name in names if isinstance(name, str) and name in self.dims]
         groupings = []
         for name in names:
-            if name in dims:
+            if isinstance(name, str) and name in dims:
                 continue
             coordinate = self.coords.get(name) if isinstance(name, str) else None
             if coordinate is None or coordinate.ndim != 1:
@@ -324,7 +324,7 @@ class Context(ABC):
         return self._groupings[name]
 
     def _grouped(self, name: str, dim: str) -> Grouping:
-        labels = np.asarray(in_numpy(self.coords[name]).values)
+        labels = known_labels(name, self.coords[name])
         if labels.dtype.kind == "O":  # text of a file; None and NaN are no labels
             places: dict[Any, list[int]] = {}
             for place, one in enumerate(labels.tolist()):

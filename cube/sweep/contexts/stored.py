@@ -61,6 +61,7 @@ class StoredContext(Context):
             if not isinstance(dim, str):
                 msg = f"`cube`: expected dims with names, got {dim!r}; rename it, cube.rename({{{dim!r}: 'dim_{dim}'}})"
                 raise InvalidDataError(msg)
+        _check_names_apart(cube)
         self.cube = cube
         self.dims = _dims_of(cube)
         self.sizes = {dim: int(cube.sizes[dim]) for dim in self.dims}
@@ -303,6 +304,21 @@ class StoredContext(Context):
         if compared_as_stored(variable):
             raise not_held_exactly(what, name, variable)
         return name
+
+
+def _check_names_apart(cube: xr.Dataset) -> None:
+    """Raise where two variables have one name in an answer, in which all names are text."""
+    names = {str(name): name for name in cube.variables}
+    if len(names) == len(cube.variables):
+        return
+    other = next(name for name in cube.variables if names[str(name)] is not name)
+    one = names[str(other)]
+    odd = other if isinstance(one, str) else one
+    msg = (
+        f"`cube`: expected variables with names that differ as text, got {other!r} and {one!r}; rename one, "
+        f"cube.rename({{{odd!r}: 'variable_{odd}'}})"
+    )
+    raise InvalidDataError(msg)
 
 
 def _own_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:

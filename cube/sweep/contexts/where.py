@@ -10,18 +10,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil, floor, isinf, isnan
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube import moments
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, unknown_label
 from roofcube.kernels.query.query import Limit
-from roofcube.labels import as_label, column_of, number_of
+from roofcube.labels import as_label, column_of, known_labels, number_of
 from roofcube.model.made import EXTRAPOLATES, OF_CALIBRATIONS
 from roofcube.sweep.contexts.exact import compared_as_stored
 from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag, whole_codes
@@ -198,7 +199,7 @@ def read_where(space: Labelled, where: Any) -> Where:
             _limit_variable(space, read, name, wanted)
         elif isinstance(name, str) and (variable := space.native(name)) is not None:
             if variable.dtype.kind == "O":
-                variable = variable.copy(data=_as_numbers(variable.values))
+                variable = xr.Variable(variable.dims, _as_numbers(known_labels(name, variable)), fastpath=True)
             limit = _limit_text if variable.dtype.kind in "UOST" else _limit_stored
             limit(space, read, name, variable, wanted)
         else:
@@ -269,7 +270,7 @@ def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
 
 def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> None:
     coordinate = space.coords[name]
-    labels = _as_numbers(np.atleast_1d(space.label_arrays[name]))
+    labels = _as_numbers(np.atleast_1d(known_labels(name, coordinate)))
     kept = _labels_kept(name, labels, wanted, str(space.attributes(name).get("units", "")))
     if coordinate.ndim:
         read.keep(name, str(coordinate.dims[0]), kept)
@@ -297,7 +298,8 @@ def _labels_kept(name: str, labels: Array, wanted: Any, unit: str) -> Array:
         return np.flatnonzero(moments.among(name, labels, listed))
     listed = [as_label(one, labels.dtype) for one in listed]
     known = labels.tolist()
-    kept = {_label(name, one, known, labels.dtype) for one in listed}
+    choices = _without_missing(known)
+    kept = {_label(name, one, choices, labels.dtype) for one in listed}
     return np.array([place for place, label in enumerate(known) if label in kept], dtype=np.intp)
 
 
@@ -311,18 +313,24 @@ def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
     known = labels.tolist()
     if not known and wanted == slice(None):
         return np.arange(0)
-    start = 0 if wanted.start is None else known.index(_label(name, wanted.start, known))
+    choices = _without_missing(known)
+    start = 0 if wanted.start is None else known.index(_label(name, wanted.start, choices))
     stop = len(known) - 1
     if wanted.stop is not None:
-        stop -= known[::-1].index(_label(name, wanted.stop, known))
+        stop -= known[::-1].index(_label(name, wanted.stop, choices))
     if stop < start:
         msg = f"`where[{name!r}]`: expected a slice in the order of the labels, got {wanted!r}; swap its ends"
         raise InvalidDataError(msg)
     return np.arange(start, stop + 1)
 
 
+def _without_missing(labels: Iterable[Any]) -> list[Any]:
+    """Return each label once, without None and NaN, which no limit means."""
+    return [one for one in dict.fromkeys(labels) if one is not None and one == one]
+
+
 def _label(name: str, wanted: Any, known: Sequence[Any], kind: np.dtype[Any] | None = None) -> Any:
-    """Find a label by its own name or an alias; percentages and counts also as text."""
+    """Find a label by its own name or an alias; percentages and counts also as text, text in bytes as text."""
     try:
         if wanted in known:
             return known[known.index(wanted)]
@@ -331,14 +339,31 @@ def _label(name: str, wanted: Any, known: Sequence[Any], kind: np.dtype[Any] | N
     alias: Any = wanted
     if isinstance(wanted, str):
         alias = canonical(column_of(name), wanted)
-        if known and isinstance(known[0], float | int):
+        if any(isinstance(one, float | int) for one in known):
             try:
                 alias = as_label(number_of(alias), kind)
             except ValueError:
                 alias = wanted
-    if alias not in known:
+    if alias in known:
+        return alias
+    alike = _written_as(alias, known) if isinstance(alias, str | bytes) else []
+    if len(alike) != 1:
         raise unknown_label(name, wanted, known)
-    return alias
+    return alike[0]
+
+
+def _written_as(wanted: str | bytes, known: Sequence[Any]) -> list[Any]:
+    """Return the labels that are no numbers and are written as a text: such as text in bytes, and dates."""
+    return [one for one in known if not isinstance(one, int | float | np.number) and _written(one) == _written(wanted)]
+
+
+def _written(label: Any) -> str:
+    if not isinstance(label, bytes):
+        return str(label)
+    try:
+        return label.decode("utf-8")
+    except UnicodeDecodeError:
+        return label.decode("latin-1")
 
 
 # variables -----------------------------------------------------------------------------------------------------------
@@ -361,17 +386,26 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
     listed = _listed(wanted)
     if variable is not None and bits_of(attributes):
         read.mask(name, _full_rank(space, variable, _bits_set(name, variable.values, listed, attributes)))
-    elif variable is not None and as_stored:
-        listed = _codes(name, listed, attributes) if codes_of(attributes) else listed
+        return
+    if codes_of(attributes):
+        listed = _codes(name, listed, attributes)
+    elif not _lists_values(wanted, None if variable is None else variable.dtype):
+        raise _no_limit(name, wanted, unit)
+    if variable is not None and as_stored:
         read.mask(name, _full_rank(space, variable, _among(name, variable.values, listed)))
     elif codes_of(attributes):
-        read.by_limit[name] = Limit(name, one_of=tuple(map(float, _codes(name, listed, attributes))))
+        read.by_limit[name] = Limit(name, one_of=tuple(map(float, listed)))
     else:
-        alone = isinstance(wanted, bool | np.bool_)
-        several = hasattr(wanted, "__iter__") and not isinstance(wanted, str)
-        if not (alone or several) or any(one is None for one in listed):
-            raise _no_limit(name, wanted, unit)
         read.by_limit[name] = space.limit(name, Limit(name, one_of=tuple(_number(name, one) for one in listed)))
+
+
+def _lists_values(wanted: Any, kind: np.dtype[Any] | None) -> bool:
+    """Check whether values of a variable are listed: of numbers one alone may be meant as an end."""
+    if kind is not None and kind.kind in "mM":
+        return True
+    if isinstance(wanted, str | bytes) or not hasattr(wanted, "__iter__"):
+        return isinstance(wanted, bool | np.bool_)
+    return not any(one is None for one in _listed(wanted))
 
 
 def _no_limit(name: str, wanted: Any, unit: str = "") -> InvalidDataError:
@@ -435,7 +469,7 @@ def _limit_stored(space: Labelled, read: Where, name: str, variable: xr.Variable
         wanted = (wanted.start, wanted.stop)
     if _is_range(wanted, variable.dtype):
         mask = _within(name, variable.values, wanted)
-    elif isinstance(wanted, Mapping | slice | tuple) or wanted is None:
+    elif isinstance(wanted, Mapping | slice | tuple) or wanted is None or not _lists_values(wanted, variable.dtype):
         raise _no_limit(name, wanted)
     else:
         mask = _among(name, variable.values, _listed(wanted))
@@ -444,13 +478,15 @@ def _limit_stored(space: Labelled, read: Where, name: str, variable: xr.Variable
 
 def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:
     """Limit a variable that holds text."""
-    values = variable.values.astype(object).astype(str)
-    known = np.unique(values).tolist()
-    if isinstance(wanted, slice | Mapping) or wanted is None or None in _listed(wanted):
-        msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list some of {', '.join(known[:10])}"
+    labels = variable.values.ravel().tolist()
+    choices = _without_missing(labels)
+    if isinstance(wanted, slice | Mapping) or any(one is None for one in _listed(wanted)):
+        some = ", ".join(map(_written, choices[:10]))
+        msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list some of {some}"
         raise InvalidDataError(msg)
-    chosen = [_label(name, one, known) for one in _listed(wanted)]
-    read.mask(name, _full_rank(space, variable, np.isin(values, chosen)))
+    chosen = {_label(name, one, choices) for one in _listed(wanted)}
+    mask = np.array([one in chosen for one in labels], dtype=bool).reshape(variable.shape)
+    read.mask(name, _full_rank(space, variable, mask))
 
 
 # shared --------------------------------------------------------------------------------------------------------------
@@ -505,14 +541,35 @@ def whole_ends(low: Any, high: Any, lowest: int, highest: int) -> tuple[Any, Any
 
 
 def _as_numbers(values: Array) -> Array:
-    """Return objects that are all numbers, or all True or False, in a dtype of those; others as they are."""
+    """Return objects that are all numbers, all True or False, or all times with a zone, in a dtype of those.
+
+    Others are as they are; of numbers and times some may be None.
+    """
     if values.dtype != object:
         return values
-    kinds = {isinstance(one, bool) if isinstance(one, int | float | np.number) else None for one in values.flat}
-    if len(kinds) != 1 or None in kinds:
+    if any(issubclass(kind, str) for kind in set(map(type, values.flat))):
         return values
-    numbers = np.array(values.tolist())
-    return numbers if numbers.dtype.kind in "iufb" else values
+    known = [one for one in values.flat if one is not None]
+    kinds = {_kind_of(one) for one in known}
+    if kinds == {datetime}:
+        return np.asarray(pd.to_datetime(values.ravel(), utc=True).tz_convert(None)).reshape(values.shape)
+    numbers = np.array(known) if kinds in ({float}, {bool}) else values
+    if numbers.dtype.kind not in "iufb":
+        return values
+    if len(known) == values.size:
+        return numbers.reshape(values.shape)
+    if kinds == {bool} or any(one != float(one) for one in known):  # which are no floats
+        return values
+    filled = np.full(values.shape, np.nan)
+    filled[values != np.array(None)] = known
+    return filled
+
+
+def _kind_of(label: Any) -> type | None:
+    """Return what a label is limited as: a truth, a number, a time with a zone, or itself."""
+    if isinstance(label, datetime):
+        return datetime if label.tzinfo else None
+    return bool if isinstance(label, bool) else float if isinstance(label, int | float | np.number) else None
 
 
 def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
@@ -555,6 +612,22 @@ def _full_rank(space: Labelled, variable: xr.Variable, values: Array) -> Array:
     return moved.reshape([space.sizes[dim] if dim in present else 1 for dim in space.dims])
 
 
+def _are_same(own: Array, whole: Array) -> bool:
+    """Check whether labels are the same, one by one; those that are missing too."""
+    if own.shape != whole.shape:
+        return False
+    same = np.asarray(own == whole)
+    return bool(same.all() or (same | ((own != own) & (whole != whole))).all())
+
+
+def _index_of(labels: Array) -> Any:
+    """Return labels as pandas finds them; of floats it knows no half and no long ones."""
+    if labels.dtype.kind in "fc" and labels.dtype.itemsize not in (4, 8):
+        short = labels.dtype == np.float16
+        labels = labels.astype("f8") if short else np.where(labels == labels, labels.astype(object), np.array(None))
+    return pd.Index(labels, tupleize_cols=False)
+
+
 def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
     """Lay a boolean DataArray out over the space, by its labels."""
     for dim in map(str, mask.dims):
@@ -578,11 +651,11 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
         if dim not in mask.coords:
             msg = f"`where[{name!r}]`: expected labels along {dim!r}, got none; make the mask from the cube's variables"
             raise InvalidDataError(msg)
-        own, whole = mask[dim].values, space.label_arrays[dim]
-        if own.shape == whole.shape and bool(np.all(own == whole)):
+        own, whole = known_labels(dim, mask[dim].variable), known_labels(dim, labels)
+        if _are_same(own, whole):
             continue
-        index = mask[dim].to_index()  # `get_index` counts where a coordinate has no index
-        place = index.get_indexer(labels.to_index_variable().to_index()) if index.is_unique else np.array([-1])
+        index = _index_of(own)
+        place = index.get_indexer(_index_of(whole)) if index.is_unique else np.array([-1])
         if (place < 0).any():
             lacks = f"no {whole[place < 0][0]}" if index.is_unique else "some of them twice"
             msg = (

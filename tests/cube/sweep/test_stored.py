@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
+from roofcube.errors import InvalidDataError, MemoryLimitError, RoofcubeError, UnknownLabelError
 from roofcube.sweep.contexts.stored import StoredContext
 
 if TYPE_CHECKING:
@@ -899,3 +899,241 @@ def test_nothing_changes_where_a_label_without_a_name_wins_everywhere():
 def test_all_labels_of_a_dim_without_any_are_none():
     cube = xr.Dataset({"v": ("x", np.zeros(0))}, {"x": np.array([], "U1")})
     assert int(rc.count(cube, where={"x": slice(None)})["count"]) == 0
+
+
+def held_as(kind, labels):
+    """Hold labels as those of a dim, beside one, or as a variable."""
+    values = np.empty(len(labels), object) if isinstance(labels, list) else labels
+    values[:] = labels
+    numbers = ("x" if kind != "dim" else "k", np.arange(1.0, len(labels) + 1))
+    held = ("k" if kind == "dim" else "x", values)
+    if kind == "variable":
+        return xr.Dataset({"v": numbers, "k": held})
+    return xr.Dataset({"v": numbers}, coords={"k": held})
+
+
+KINDS_OF_LABELS = ["dim", "coordinate", "variable"]
+MISSING = [None, np.nan, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), np.float32("nan")]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+def test_what_is_missing_is_no_text(kind):
+    cube = held_as(kind, ["y", *MISSING, "x"])
+    for one in (cube, cube.chunk()):
+        assert rc.count(one, where={"k": ["x", "y"]})["count"].item() == 2
+    assert rc.count(cube, where={"k": []})["count"].item() == 0
+    for absent in ("nan", "None", "<NA>", "NaT", np.nan, pd.NA, np.float32("nan")):
+        with pytest.raises(UnknownLabelError, match=r"`k`: .* is not known.*; expected one of: y, x\n"):
+            rc.count(cube, where={"k": absent})
+    with pytest.raises(RoofcubeError, match=r"`k`: None is not known|expected labels, got None; list some of y, x"):
+        rc.count(cube, where={"k": None})
+    assert rc.count(held_as(kind, ["nan", *MISSING]), where={"k": "nan"})["count"].item() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+def test_a_number_and_its_text_are_two_labels(kind):
+    cube = held_as(kind, [1, "1", 2, "1"])
+    found = [rc.count(cube, where={"k": limit})["count"].item() for limit in (1, "1", [1, "1"], [2], "2")]
+    assert found == [1, 2, 3, 1, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+@pytest.mark.parametrize("dtype", ["S3", object])
+def test_text_in_bytes_is_text(kind, dtype):
+    cube = held_as(kind, np.array([b"x", "é".encode(), b"\xe9\xe9"], dtype))
+    for limit in ("x", b"x", ["x"], "é", "é".encode(), "éé", b"\xe9\xe9"):
+        assert rc.count(cube, where={"k": limit})["count"].item() == 1
+    with pytest.raises(UnknownLabelError, match="`k`: 'z' is not known"):
+        rc.count(cube, where={"k": "z"})
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+def test_pairs_are_labels(kind):
+    cube = held_as(kind, [("a", 1), ("b", 2), ("a", 1)])
+    assert rc.count(cube, where={"k": [("a", 1)]})["count"].item() == 2
+    with pytest.raises(UnknownLabelError, match=r"`k`: \('c', 1\) is not known"):
+        rc.count(cube, where={"k": [("c", 1)]})
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+def test_periods_and_dates_are_labels_by_themselves_and_by_their_text(kind):
+    months = list(pd.period_range("2026-01", periods=3, freq="M"))
+    assert rc.count(held_as(kind, months), where={"k": ["2026-02", months[2]]})["count"].item() == 2
+
+
+@pytest.mark.parametrize("label", [["a"], {"a": 1}, {"a"}, np.array([1, 2]), ("a", ["b"])], ids=repr)
+def test_labels_that_nothing_tells_apart_are_refused(label):
+    message = (
+        "`k`: expected text, numbers, times or tuples of them to tell apart, got a .*; convert each, e.g. with str"
+    )
+    for kind in KINDS_OF_LABELS:
+        cube = held_as(kind, [label, label])
+        asked = [{"where": {"k": ["a"]}}]
+        asked += [{"where": cube.v > 0}, {"where": (cube.v > 0)[::-1]}] if kind == "dim" else []
+        asked += [{"per": "k"}] if kind == "coordinate" else []
+        for question in asked:
+            with pytest.raises(InvalidDataError, match=message):
+                rc.count(cube, **question)
+
+
+LACKING = {
+    "floats": [1.0, np.nan, np.nan],
+    "long floats": np.array([1, np.nan, np.nan], np.longdouble),
+    "datetimes": np.array(["2026-01-01", "NaT", "NaT"], "M8[ns]"),
+    "durations": np.array([1, "NaT", "NaT"], "m8[s]"),
+    "objects": np.array(["x", None, np.nan], object),
+    "objects of pandas": np.array(["x", pd.NA, pd.NaT], object),
+    "integers of pandas": pd.Index([1, None, None], dtype="Int64"),
+    "text of pandas": pd.Index(["x", None, None], dtype="string"),
+    "truths of pandas": pd.Index([True, None, None], dtype="boolean"),
+    "pairs": pd.Index([("x", 1.0), ("x", np.nan), ("x", np.nan)], tupleize_cols=False),
+}
+
+
+@pytest.mark.parametrize("labels", LACKING.values(), ids=LACKING)
+def test_a_mask_of_the_cube_itself_is_one_whatever_labels_are_missing(labels):
+    cube = pd.DataFrame({"v": [1.0, 2.0, 3.0]}, index=pd.Index(labels, name="a", tupleize_cols=False)).to_xarray()
+    if isinstance(labels, np.ndarray):
+        cube = xr.Dataset({"v": ("a", [1.0, 2.0, 3.0])}, coords={"a": labels})
+    assert rc.count(cube, where=cube.v > 0)["count"].item() == 3
+    assert rc.best(cube, "v", where=cube.v < 3, sense="max")["v"].item() == 2.0
+    once = cube.isel(a=[0, 1])  # where one is missing, it is found
+    assert rc.best(once, "v", where=(once.v < 2)[::-1], sense="max")["v"].item() == 1.0
+    with pytest.raises(UnknownLabelError, match="along 'a', got some of them twice; make the mask from the cube's"):
+        rc.count(cube, where=(cube.v > 1)[::-1])
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "g", "c8", "c16", "G"])
+@pytest.mark.filterwarnings("ignore:.*float16")
+def test_a_mask_in_another_order_is_laid_by_numbers_of_any_length(kind):
+    cube = xr.Dataset({"v": ("a", [1.0, 2.0, 3.0])}, coords={"a": np.array([0.1, 0.2, np.nan], kind)})
+    assert rc.best(cube, "v", where=(cube.v < 3)[::-1], sense="max")["v"].item() == 2.0
+
+
+@pytest.mark.parametrize("missing", MISSING, ids=repr)
+def test_a_crossover_is_between_labels_of_which_one_is_missing(missing):
+    kinds = np.array(["x", missing, "y"], object)
+    cube = xr.Dataset(
+        {"v": (("a", "b"), [[1.0, 2.0, 3.0], [2.0, 1.0, 1.0], [0.0, 0.0, 0.0]])},
+        coords={"a": ["p", "q", "r"], "b": [1, 2, 3], "kind": ("a", kinds)},
+    )
+    assert rc.crossover(cube, "v", between="kind", along="b", sense="max")["changes"].values.tolist() == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+@pytest.mark.parametrize("unit", ["D", "s", "ns"])
+def test_a_range_may_end_with_the_month_that_holds_its_start(kind, unit):
+    days = np.array(["2026-01-10", "2026-01-14", "2026-01-20", "2026-02-01"], "M8[D]").astype(f"M8[{unit}]")
+    cube = held_as(kind, days)
+    for low, high, number in (
+        ("2026-01-14", "2026-01", 2),
+        ("2026-01-14", "2026", 3),
+        (np.datetime64("2026-01-14"), "2026-01", 2),
+        ("2026-01-31T23:59", "2026-01", 0),
+    ):
+        for limit in ((low, high), slice(low, high)):
+            assert rc.count(cube, where={"k": limit})["count"].item() == number
+    for low, high in (("2026-02", "2026-01"), (np.datetime64("2026-02-01"), "2026-01"), ("2026-01-14", days[0])):
+        with pytest.raises(InvalidDataError, match=r"`where\['k'\]`: expected low ≤ high, got .*; swap them"):
+            rc.count(cube, where={"k": (low, high)})
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+@pytest.mark.parametrize("kind", [*KINDS_OF_LABELS, "index"])
+def test_times_with_a_zone_are_limited_as_the_moments_that_they_are(kind, unit):
+    days = pd.date_range("2026-01-01", periods=3, tz="Asia/Tokyo", name="k").as_unit(unit)
+    cube = held_as(kind, list(days))
+    if kind == "index":
+        cube = pd.DataFrame({"v": [1.0, 2.0, 3.0]}, index=days).to_xarray()
+    second = days[1]
+    for limit, number in (
+        (second, 1),
+        ([second.to_pydatetime(), "2026-01-02T15:00"], 2),
+        ((second, None), 2),
+        (slice(None, second), 2),
+        ((None, "2025-12"), 1),
+        ("2026-01-02T00:00:00+09:00", 1),
+        (("2026-01-02T00:00+09:00", "2026-01-02T15:00+00:00"), 2),
+    ):
+        assert rc.count(cube, where={"k": limit})["count"].item() == number, limit
+    mask = (cube.v > 1)[::-1]
+    assert rc.best(cube, "v", where=mask, sense="min")["v"].item() == (2.0 if kind in ("dim", "index") else 1.0)
+
+
+@pytest.mark.parametrize("kind", ["i8", "u8", "f4", "f8", "g", object])
+def test_whether_one_number_is_a_limit_does_not_depend_on_the_others(kind):
+    for more in (6, 1 << 60):
+        cube = xr.Dataset({"v": ("x", np.array([5, more], kind))})
+        with pytest.raises(
+            InvalidDataError, match=r"`where\['v'\]`: expected \(low, high\) with numbers or None, got 5"
+        ):
+            rc.count(cube, where={"v": 5})
+        assert rc.count(cube, where={"v": [5]})["count"].item() == 1
+        assert rc.count(cube, where={"v": (5, 5)})["count"].item() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+def test_objects_of_numbers_of_which_some_are_missing_are_limited_as_numbers(kind):
+    cube = held_as(kind, [1, None, 2.5, pd.NA])
+    assert rc.count(cube, where={"k": (2, None)})["count"].item() == 1
+    assert rc.count(cube, where={"k": [1, 2.5]})["count"].item() == 2
+    long = held_as(kind, [(1 << 60) + 1, 1 << 60, None])  # of which f8 holds one
+    assert rc.count(long, where={"k": [(1 << 60) + 1]})["count"].item() == 1
+
+
+@pytest.mark.parametrize(
+    "cube",
+    [
+        xr.Dataset({0: ("a", [1.0, 2.0]), "0": ("a", [3.0, 4.0])}),
+        xr.Dataset({"0": ("a", [1.0, 2.0])}, coords={0: ("a", [3.0, 4.0])}),
+    ],
+)
+def test_names_that_are_one_as_text_are_refused(cube):
+    message = (
+        r"`cube`: expected variables with names that differ as text, got .*0.*; rename one, cube.rename\(\{0: 'var"
+    )
+    with pytest.raises(InvalidDataError, match=message):
+        rc.top(cube, 1, "0", sense="max")
+    assert rc.top(cube.drop_vars(0), 1, "0", sense="max").sizes["point"] == 1
+
+
+SPEEDS = xr.Dataset(
+    {"v": (("a", "b"), [[1.0, 2.0], [2.0, 1.0]]), "w": ("a", [1, 0], {"flag_values": [0, 1], "flag_meanings": "n y"})},
+    coords={"a": [1, 2], "b": [1, 2]},
+)
+QUESTIONS = {
+    "objective": lambda odd: rc.best(SPEEDS, odd, sense="max"),
+    "objective of crossovers": lambda odd: rc.crossover(SPEEDS, odd, between="a", along="b", sense="max"),
+    "sense": lambda odd: rc.best(SPEEDS, "v", sense=odd),
+    "sense of objectives": lambda odd: rc.pareto(SPEEDS, {"v": odd}),
+    "sense of crossovers": lambda odd: rc.crossover(SPEEDS, "v", between="a", along="b", sense=odd),
+    "between": lambda odd: rc.crossover(SPEEDS, "v", between=odd, along="b", sense="max"),
+    "along": lambda odd: rc.crossover(SPEEDS, "v", between="a", along=odd, sense="max"),
+    "per": lambda odd: rc.count(SPEEDS, per=["a", odd]),
+    "per of crossovers": lambda odd: rc.crossover(SPEEDS, "v", between="a", along="b", per=[odd], sense="max"),
+    "by": lambda odd: rc.count(SPEEDS, by=odd),
+    "trust": lambda odd: rc.best(SPEEDS, "v", sense="max", trust=odd),
+    "ties": lambda odd: rc.pareto(SPEEDS, {"v": "max"}, ties=odd),
+}
+
+
+@pytest.mark.parametrize("odd", [np.array([1, 2]), np.array(["max"]), ["v"], pd.NA, {"a": 1}, 7], ids=repr)
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_what_is_no_name_and_no_choice_is_told(what, odd):
+    messages = {"sense of objectives": r"`objectives\['v'\]`: expected 'max' or 'min', got "}
+    with pytest.raises(RoofcubeError, match=messages.get(what, f"`{what.partition(' ')[0]}`: .*expected ")):
+        QUESTIONS[what](odd)
+
+
+def test_numbers_beyond_all_floats_are_no_edges_and_no_shares():
+    with pytest.raises(InvalidDataError, match="`bins`: expected two or more ascending edges, got "):
+        rc.histogram(SPEEDS, "v", bins=[10**400, 2])
+    with pytest.raises(MemoryLimitError, match="histogram"):
+        rc.histogram(SPEEDS, "v", bins=10**400)
+    for shares in ([10**400], 10**400):
+        with pytest.raises(InvalidDataError, match="`q`: expected numbers from 0 to 1, got "):
+            rc.quantile(SPEEDS, "v", q=shares)
