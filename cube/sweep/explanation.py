@@ -344,7 +344,10 @@ def _compared_along(context: Context) -> str:
 
 def _is_same_label(one: Any, other: Any) -> bool:
     """Check whether two labels are one; none is one too."""
-    return bool(one == other) or bool(one != one and other != other)
+    try:
+        return one is other or bool(one == other) or bool(one != one and other != other)
+    except TypeError:  # pandas' NA is neither equal nor unequal
+        return False
 
 
 def _relaxations(

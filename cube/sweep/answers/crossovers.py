@@ -51,10 +51,11 @@ def crossover(
     context.sign(objective, sense)
     check_names(context, [objective, between, *groups], dict.fromkeys(ADDED, ()))
     found_best = best(context, objective, per=groups, where=where, sense=sense, question="crossover")
-    winner, found = known_labels(between, found_best[between].variable), found_best["found"].values
+    winner, found = found_best[between].values, found_best["found"].values
     earlier = _last_found_before(found)
-    previous = np.take_along_axis(winner, np.maximum(earlier, 0), axis=-1)
-    same = (winner == previous) | (pd.isnull(winner) & pd.isnull(previous))  # a label may be NaN
+    told = known_labels(between, found_best[between].variable)  # one that is missing is None or NaN
+    previous = np.take_along_axis(told, np.maximum(earlier, 0), axis=-1)
+    same = (told == previous) | (pd.isnull(told) & pd.isnull(previous))
     changes = found & (earlier >= 0) & ~same
     at = np.nonzero(changes)
     before = (*at[:-1], earlier[at])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from click.testing import CliRunner
@@ -394,6 +395,7 @@ NONE = np.array(["A", None], dtype=object)
         (np.array([0.5, 0.25], "f2"), 0.5),
         (np.array(["NaT", "2026-01-01"], "M8[s]"), None),
         (NONE, "A"),
+        (np.array(["A", pd.NA], dtype=object), "A"),
         (None, 0),
     ],
 )
