@@ -35,7 +35,7 @@ from roofcube.calibration.fitting.residual import (
 from roofcube.calibration.rows import distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from roofcube.calibration.fitting.residual import Kernel, Place
     from roofcube.calibration.fitting.sisters import Sister
@@ -50,7 +50,7 @@ BLOCK = 8192
 SEED = 20210
 # fits, the second without the rows that the first calls mistakes
 ROUNDS = 2
-# ln of a factor beyond which a row is left out where scales are learned, as long as most are nearer to the law
+# ln of a factor from the law beyond which a row may be so grossly mistaken that scales are learned without it too
 GROSS = float(np.log(5.0))
 # batches per octave at which deviations are computed
 KNOTS = 8
@@ -315,8 +315,11 @@ def fit_family(
         solutions = fit_laws(there, target[right], group[right], count, priors)
         likely = int(np.argmin([one.evidence for one in solutions]))
         around = inputs[likely], target, group, count, place
-        kernel = _learned(*around, priors[likely], solutions[likely], right)
-        wrong, evidence = _mistakes(*around, priors[likely], solutions[likely], kernel)
+        beliefs = [
+            (*_mistakes(*around, priors[likely], solutions[likely], kernel), kernel)
+            for kernel in _learned(*around, priors[likely], solutions[likely], right)
+        ]
+        wrong, evidence, kernel = max(beliefs, key=lambda one: one[1])
         if not left or np.array_equal(np.flatnonzero(~wrong), right):
             break
         right = np.flatnonzero(~wrong)
@@ -414,15 +417,18 @@ def _mistakes(
 def _learned(
     feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution,
     right: Array,
-) -> Kernel:  # fmt: skip
-    """Learn the kernel of the residual around the likeliest structure, from the rows that are right."""
+) -> Iterator[Kernel]:  # fmt: skip
+    """Learn kernels of the residual around the likeliest structure: from the rows that are right, and the near of them.
+
+    From gross mistakes scales are learned in which nothing is one; from networks that are odd, scales that hold.
+    """
     value, gradient = log_time(feature[right], by_group(solution.theta, groups)[group[right]])
-    # from gross mistakes scales would be learned in which nothing is one
-    near = np.abs(target[right] - value) < GROSS
-    near |= 2 * near.sum() < len(near)
-    gradient, group, place = gradient[near], group[right][near], place.take(right[near])
-    linked = parameter_covariance(gradient, group, gradient, group, prior, groups)
-    return learned_kernel(place, (target[right] - value)[near], linked, solution.noise[near])
+    residual = target[right] - value
+    near = np.abs(residual) < GROSS
+    for here in (slice(None), near) if len(near) > near.sum() > len(near) / 2 else (slice(None),):
+        some, own = gradient[here], group[right][here]
+        linked = parameter_covariance(some, own, some, own, prior, groups)
+        yield learned_kernel(place.take(right[here]), residual[here], linked, solution.noise[here])
 
 
 def _centres(prior: Prior, draws: int) -> list[Prior]:
