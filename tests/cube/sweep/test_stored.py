@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("question", oracle.QUESTIONS)
+@pytest.mark.filterwarnings("ignore:.*1 % or less")  # limits on percentages are drawn at random
 @given(seed=st.integers(0, 2**32))
+@example(seed=460658501)
 @settings(max_examples=60, deadline=None)
 def test_every_question_equals_brute_force(question, seed):
     oracle.check(seed, question, most=200)
