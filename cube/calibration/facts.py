@@ -245,25 +245,28 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
     unknown = measured.filter([key not in hardware for key in measured.select(HARDWARE_DIMS).iter_rows()])
     for (platform,), table in unknown.group_by("platform", maintain_order=True):
         listed = [one for one in facts.hardware.values() if one.platform == platform and one.stated]
-        parts = table.group_by("mode", "precision", maintain_order=True) if listed else [((None, None), table)]
-        for (mode, precision), rows in parts:
+        # of a board of which nothing is listed all rows tell together what it offers
+        parts = table.partition_by("mode", "precision", maintain_order=True) if listed else [table]
+        for rows in parts:
             seen = _rates_seen(rows, facts)
             if not len(seen):
                 continue
             wrong = _far_beyond(seen[:, 0]) & _far_beyond(seen[:, 1])
-            peak, bandwidth = seen[~wrong].max(0).tolist()
-            if listed:
-                one = _at_other_precision(listed, str(mode), str(precision), peak, bandwidth)
-                hardware[one.key] = one
-                continue
-            peak, bandwidth = HEADROOM * peak, HEADROOM * bandwidth
-            for mode, precision in table.select("mode", "precision").unique(maintain_order=True).iter_rows():
-                hardware[str(platform), mode, precision] = Machine(
-                    str(platform), mode, precision, family=str(platform), device_class="", peak=peak, reference=peak,
-                    bandwidth=bandwidth, element_bytes=ELEMENT_BYTES.get(precision, 1.0), cores=1.0, weight_memory=0.0,
-                    dataflow=False, stated=False,
-                )  # fmt: skip
+            most = seen[~wrong].max(0).tolist()
+            for mode, precision in rows.select("mode", "precision").unique(maintain_order=True).iter_rows():
+                key = str(platform), mode, precision
+                hardware[key] = _at_other_precision(listed, mode, precision, *most) if listed else _as_seen(key, *most)
     return Facts(hardware, facts.networks)
+
+
+def _as_seen(key: tuple[str, str, str], peak: float, bandwidth: float) -> Machine:
+    """Guess that a board offers what it was seen to do, with headroom."""
+    platform, mode, precision = key
+    return Machine(
+        platform, mode, precision, family=platform, device_class="", peak=HEADROOM * peak, reference=HEADROOM * peak,
+        bandwidth=HEADROOM * bandwidth, element_bytes=ELEMENT_BYTES.get(precision, 1.0), cores=1.0, weight_memory=0.0,
+        dataflow=False, stated=False,
+    )  # fmt: skip
 
 
 def _at_other_precision(listed: Sequence[Machine], mode: str, precision: str, peak: float, bandwidth: float) -> Machine:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration.facts import Facts, guessed
-from roofcube.calibration.rows import IndexedRows, empty_cells, indexed_rows, key_columns
+from roofcube.calibration.rows import UNCOUNTABLE, IndexedRows, empty_cells, indexed_rows, key_columns
 from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 
@@ -188,7 +188,8 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array, slipped: Array
     none = ~((rate > SLOWEST) & (rate < 1.0 / SLOWEST))
     reason[none] = NO_THROUGHPUT
     reason[none & (_figures_of(table, LATENCY) > 0)] = LATENCY_ALONE
-    reason[~(rows.batch > 0)] = NO_BATCH
+    reason[~(rows.batch > 0)] = UNCOUNTABLE
+    reason[table["batch"].is_null().to_numpy()] = NO_BATCH
     return reason
 
 

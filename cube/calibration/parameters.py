@@ -10,6 +10,7 @@ import polars as pl
 from roofcube.calibration.facts import TILES
 from roofcube.calibration.fitting import law
 from roofcube.calibration.fitting.power import POWER_TERMS
+from roofcube.calibration.rows import Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +37,10 @@ def parameter_table(engine: FittedFamilies, facts: Facts) -> pl.DataFrame:
 
     Where several structures carry weight, the values are their weighted means.
     """
-    machines = list(facts.hardware.values())
+    machines = Records(facts.hardware.values())
     lines = []
     for name, model in engine.families.items():
+        watts = engine.power[name].watts_of(machines) if name in engine.power else None
         for group, place in enumerate(model.groups):
             machine = machines[place]
             labels = {
@@ -48,12 +50,10 @@ def parameter_table(engine: FittedFamilies, facts: Facts) -> pl.DataFrame:
                 "family": name,
             }
             lines += [{**labels, **line} for line in _law_lines(model, group, machine)]
-            if name in engine.power:
-                power = engine.power[name]
-                watts = power.watts[power.hardware.index(place) if place in power.hardware else -1]
+            if watts is not None and np.isfinite(watts[place]).all():
                 lines += [
                     {**labels, "parameter": term, "value": float(value), "unit": "W", "meaning": POWER_MEANING[term]}
-                    for term, value in zip(POWER_TERMS, watts, strict=True)
+                    for term, value in zip(POWER_TERMS, watts[place], strict=True)
                 ]
     return pl.DataFrame(lines)
 

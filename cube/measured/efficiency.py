@@ -118,12 +118,15 @@ def _in_numbers(name: str, figure: xr.Variable) -> xr.Variable:
 
 
 def _is_number_or_none(value: Any) -> bool:
-    if isinstance(value, bool | np.timedelta64):  # which are whole numbers too
+    if value is None or isinstance(value, bool | np.timedelta64):  # which are whole numbers too
+        return value is None
+    if not isinstance(value, int | float | np.integer | np.floating):
         return False
     try:
-        return value is None or (isinstance(value, int | float | np.integer | np.floating) and float(value) is not None)
+        float(value)
     except OverflowError:
         return False
+    return True
 
 
 def _never_counted(known: np.ndarray[Any, Any], place: int, platforms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -52,8 +52,7 @@ class PowerModel:
 
     Attributes
     ----------
-    watts : array, shape (groups + 1, terms)
-        The last row is that of a typical board of the family.
+    watts : array, shape (groups, terms)
     pull, place
         Weights of the rows in what the watts leave, and where they lie.
     kernel : Kernel
@@ -68,17 +67,17 @@ class PowerModel:
 
     def predict(self, model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
         """Return ln watts; NaN of boards without any watts: how large others are says nothing of what they draw."""
-        law = (terms(model, rows, seconds) * self._watts_of(rows.machines)[rows.hardware]).sum(1)
+        law = (terms(model, rows, seconds) * self.watts_of(rows.machines)[rows.hardware]).sum(1)
         result: Array = np.log(law) + pulled(self.kernel, kernel_inputs(rows), self.place, self.pull)
         return result
 
-    def _watts_of(self, machines: Records[Machine]) -> Array:
-        """Return watts of all hardware: its own, else the mean of other modes and precisions of the board."""
+    def watts_of(self, machines: Records[Machine]) -> Array:
+        """Return watts of all hardware: its own, else the mean of other modes and precisions of the board, or NaN."""
         watts = np.full((len(machines), self.watts.shape[1]), np.nan)
         own, board = np.array(self.hardware), machines.numbers("platform")
         for one in np.flatnonzero(np.isin(board, board[own])).tolist():
             alike = own == one if one in self.hardware else board[own] == board[one]
-            watts[one] = self.watts[:-1][alike].mean(0)
+            watts[one] = self.watts[alike].mean(0)
         return watts
 
 
@@ -115,18 +114,19 @@ def fit_power(model: FamilyModel, rows: IndexedRows, seconds: Array, power: Arra
     level = np.array([np.median(power[group == one]) for one in range(len(hardware))])
     relative = power - level[group]
     family = _relative_fit(share, relative, np.zeros(share.shape[1]))
-    watts = [
-        np.exp(level[one]) * _relative_fit(share[group == one], relative[group == one], family)
-        for one in range(len(hardware))
-    ]
-    table = np.vstack([*watts, np.exp(np.median(level)) * family])
-    residual = power - np.log((share * table[group]).sum(1))
+    watts = np.array(
+        [
+            np.exp(level[one]) * _relative_fit(share[group == one], relative[group == one], family)
+            for one in range(len(hardware))
+        ]
+    )
+    residual = power - np.log((share * watts[group]).sum(1))
     place = kernel_inputs(rows)
     total = covariance(POWER_KERNEL, place, place)
     noise = np.full(len(residual), POWER_KERNEL.noise**2)
     wrong, _ = mistakes(total + np.diag(noise), residual, place.corner)
     pull = np.linalg.solve(total + np.diag(np.where(wrong, MISTAKEN, 1.0) * noise), residual)
-    return PowerModel(tuple(int(one) for one in hardware), table, pull, place)
+    return PowerModel(tuple(int(one) for one in hardware), watts, pull, place)
 
 
 def _relative_fit(share: Array, power: Array, centre: Array) -> Array:

@@ -435,13 +435,13 @@ def _kinship(part: Part, rows: int) -> Kinship:
 def _power(part: Part, machines: int) -> PowerModel:
     hardware, pull = part["hardware"].some_of(machines), part["pull"].numbers(None)
     place = _place(part["place"], len(pull))
-    if "kernel" not in part:  # before version 6
-        watts = part["watts"].numbers(len(hardware) + 1, LINEAR_TERMS, least=0.0)
+    if "kernel" not in part:  # before version 6, when a last line was of a typical board
+        watts = part["watts"].numbers(len(hardware) + 1, LINEAR_TERMS, least=0.0)[:-1]
         return PowerModel(hardware, np.pad(watts, ((0, 0), (0, len(POWER_TERMS) - LINEAR_TERMS))), pull, place, FIRST)
     kernel = _kernel_of(part["kernel"])
     if kernel.spread:
         raise _wrong(part["kernel"], "a spread of 0", f"{kernel.spread:g}")
-    watts = part["watts"].numbers(len(hardware) + 1, len(POWER_TERMS), least=0.0)
+    watts = part["watts"].numbers(len(hardware), len(POWER_TERMS), least=0.0)
     return PowerModel(hardware, watts, pull, place, kernel)
 
 

@@ -111,6 +111,8 @@ def test_watts_of_a_board_without_any_are_not_those_of_its_family():
     assert calibration.predict(large)["power"].null_count() == len(large)
     assert calibration.predict(large)["predicted_throughput"].null_count() == 0
     assert calibration.predict(rows)["power"].null_count() == 0
+    told = calibration.parameters.filter(unit="W")
+    assert told["platform"].unique().to_list() == ["Kite"]
 
 
 def test_latency_rises_again_beyond_the_batch_to_which_it_was_measured_to_fall():

@@ -72,6 +72,23 @@ def test_many_points_on_every_path(kind, objectives, dtype):
     assert np.array_equal(exact_only(tuple(points.T)), expected)
 
 
+@pytest.mark.parametrize("objectives", [3, 4, 5])
+@pytest.mark.parametrize("optimal", [1, 20, 200, 400])
+@pytest.mark.parametrize("equal", [False, True])
+def test_points_tried_one_by_one_before_ranks(objectives, optimal, equal):
+    """Also where the tries end before all are settled: the others are left to the ranks."""
+    generator = np.random.default_rng(optimal + objectives)
+    normal = np.abs(generator.normal(size=(optimal, objectives)))
+    front = 1 - normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    behind = front[generator.integers(optimal, size=400 - optimal)] + generator.uniform(0.1, 1, (400 - optimal, 1))
+    points = generator.permutation(np.concatenate([front, front[: 100 if equal else 0], behind]))
+    assert compiled.MOST_FEW < len(points) <= compiled.MOST_TRIED
+    expected = brute_force(points)
+    assert np.array_equal(compiled.exact(tuple(np.ascontiguousarray(column) for column in points.T)), expected)
+    assert expected.sum() >= optimal
+    assert compiled.PASSES < 200
+
+
 @pytest.mark.parametrize("objectives", [2, 3, 4, 5])
 def test_front_is_minimal_and_complete(objectives):
     generator = np.random.default_rng(3)

@@ -65,7 +65,7 @@ def loaded(document, folder):
         ((*POSTERIOR, "prior", "covariance"), [[1.0] * 12] * 12, "expected a symmetric matrix with positive"),
         ((*POSTERIOR, "kernel", "noise"), 0.0, r"kernel\.noise`: expected a number from 0\.0001 to 100"),
         ((*POSTERIOR, "kernel", "spread"), 0.1, "expected a reach along each of 14 descriptors"),
-        (("power", "NCS2", "watts"), [[1.0] * 7], r"power\.NCS2\.watts`: expected 2 x 7 values, got 1 x 7"),
+        (("power", "NCS2", "watts"), [[1.0] * 5], r"power\.NCS2\.watts`: expected 1 x 7 values, got 1 x 5"),
         (("power", "NCS2", "kernel", "noise"), 0.0, r"power\.NCS2\.kernel\.noise`: expected a number from 0\.0001"),
         (("power", "NCS2", "kernel"), DESCRIBED, r"power\.NCS2\.kernel`: expected a spread of 0, got 0\.1"),
         (("power", "NoSuch"), {}, "expected an object with 'hardware', got none"),
@@ -139,7 +139,7 @@ def test_watts_of_before_version_6_are_what_they_were(document, tmp_path):
     for name, model in document["power"].items():
         linear = [row[:5] for row in model["watts"]]
         now["power"][name] |= {"kernel": asdict(half), "watts": [[*row, 0.0, 0.0] for row in linear]}
-        before["power"][name] |= {"watts": linear}
+        before["power"][name] |= {"watts": [*linear, [9.0] * 5]}
         del before["power"][name]["kernel"]
     rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2")
     watts = [loaded(one, tmp_path).predict(rows)["power"] for one in (document, now, before)]
