@@ -113,6 +113,8 @@ class NetworkTotals:
         Operators that run, where they are known; else the layers.
     architecture : str
         What the inputs call networks of its kind; empty where they do not say.
+    input_elements : float
+        Elements of an input, where the first layer tells them; else 0.
     """
 
     topology: str
@@ -131,6 +133,7 @@ class NetworkTotals:
     elementwise: float = 0.0
     kernels: float = 0.0
     architecture: str = ""
+    input_elements: float = 0.0
 
     @property
     def key(self) -> tuple[str, float]:
@@ -387,8 +390,19 @@ def _totals(
         grouped_ops=float(ops[grouped].sum()), grouped_activations=float(of["activations"][grouped].sum()),
         attention_ops=float(ops[attention].sum()), attention_activations=float(of["activations"][attention].sum()),
         elementwise=float(np.nan_to_num(vector_elements)),
-        kernels=kernels if np.isfinite(kernels) else layers,
+        kernels=kernels if np.isfinite(kernels) else layers, input_elements=_read_by_first(of),
     )  # fmt: skip
+
+
+def _read_by_first(layers: Mapping[str, Array]) -> float:
+    """Return the elements that the first layer reads: those that it moves but for one of each channel at each place."""
+    moved, ops, params, channels, repeats = (
+        layers[name][:1] for name in ("activations", "ops", "params", "out_channels", "repeats")
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = ops / (2.0 * params)
+        read = moved / repeats - places * np.where(channels > 0, channels, np.nan)
+    return float(read[np.isfinite(read)].clip(0.0).sum())
 
 
 def with_facts(facts: Facts, inputs: xr.Dataset | None, *, measured: Collection[tuple[str, str, str]]) -> Facts:

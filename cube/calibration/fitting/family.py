@@ -48,6 +48,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # rows at a time: a block times the training rows of the largest embedded family is 30 MB
 BLOCK = 8192
 SEED = 20210
+# rows by which structures are weighed: more take longer (as the cube) and tell nearly the same
+WEIGHING_ROWS = 500
 # fits, the second without the rows that the first calls mistakes
 ROUNDS = 2
 # ln of a factor from the law beyond which a row may be so grossly mistaken that scales are learned without it too
@@ -323,13 +325,19 @@ def fit_family(
         if not left or np.array_equal(np.flatnonzero(~wrong), right):
             break
         right = np.flatnonzero(~wrong)
-    if draws:
-        every = [
-            _mistakes(feature, *around[1:], prior, found, kernel)[1]
-            for feature, prior, found in zip(inputs, priors, solutions, strict=True)
-        ]
-        evidence = _evidence(every, priors)
-    weight = _weights(solutions, priors)
+    each = np.array([-0.5 * one.evidence for one in solutions])
+    # rows that are alike err together, which the fit does not count; of many networks it changes nothing
+    if draws or not (flows or kernel.spread):
+        some = np.sort(np.random.default_rng(SEED).permutation(len(target))[:WEIGHING_ROWS])
+        beside = target[some], group[some], count, place.take(some)
+        each = np.array(
+            [
+                _mistakes(feature[some], *beside, prior, found, kernel)[1]
+                for feature, prior, found in zip(inputs, priors, solutions, strict=True)
+            ]
+        )
+        evidence = _evidence(each, priors) if draws else evidence
+    weight = _weights(each, priors)
     # a likelier structure has more of them
     centres = {number: _centres(priors[number], int(np.ceil(draws * weight[number]))) for number in
                np.flatnonzero(weight).tolist()}  # fmt: skip
@@ -369,17 +377,16 @@ def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int, float], 
     return tuple(sorted((*pair, last) for pair, last in largest.items()))
 
 
-def _evidence(every: Sequence[float], priors: Sequence[Prior]) -> float:
+def _evidence(every: Array, priors: Sequence[Prior]) -> float:
     """Return the ln evidence of a family: of few rows the likeliest structure alone would promise what none can."""
     plausible = np.array([one.plausible for one in priors])
-    return float(np.logaddexp.reduce(np.array(every) + np.log(plausible / plausible.sum())))
+    return float(np.logaddexp.reduce(every + np.log(plausible / plausible.sum())))
 
 
-def _weights(solutions: Sequence[Solution], priors: Sequence[Prior]) -> Array:
-    """Weigh structures by evidence."""
+def _weights(evidence: Array, priors: Sequence[Prior]) -> Array:
+    """Weigh structures by ln evidence."""
     plausible = np.array([one.plausible for one in priors])
-    evidence = np.array([one.evidence for one in solutions])
-    weight = plausible * np.exp(-0.5 * (evidence - evidence.min()))
+    weight = plausible * np.exp(evidence - evidence.max())
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
     result: Array = weight / weight.sum()
     return result

@@ -53,11 +53,13 @@ class Parameter:
     typical: float
 
 
-# round numbers: the order of magnitude of a driver call (10⁸ operations at 10¹² op/s: 100 µs), quarter, half
+# round numbers: the order of magnitude of a driver call (10⁸ operations at 10¹² op/s: 100 µs) and of a bus (10², 10¹⁰
+# elements a second), quarter, half
 PARAMETERS = (
     Parameter("fixed_overhead", "overhead", "s", "per batch: driver call, start and end of the run", 1e8),
     Parameter("layer_overhead", "overhead", "s", "per kernel and batch: its start", 1e7),
-    Parameter("input_overhead", "overhead", "s", "per input: staging that does not overlap", 1e7),
+    Parameter("input_overhead", "overhead", "s", "per input, however large: what does not overlap", 1e7),
+    Parameter("staging_overhead", "overhead", "s", "per element of an input: staging that does not overlap", 1e2),
     Parameter(
         "convolution_efficiency",
         "efficiency",
@@ -143,6 +145,7 @@ def features(rows: IndexedRows, tile: int) -> Array:
             tick,
             tick * rows.net("kernels"),
             tick * busy,
+            tick * busy * rows.net("input_elements"),
             busy * convolution / peak,
             busy * rows.net("grouped_ops") / peak,
             busy * rows.net("dense_ops") / peak,

@@ -29,17 +29,9 @@ POWER_TERMS = (
     "power_of_operations_root",
     "power_of_traffic_root",
 )
-# a board's power varies less than its time: half the deviations. It goes with the size of a network and hardly with the
-# precision; what a network draws beyond that tells nothing of another one
-POWER_KERNEL: Kernel = replace(
-    KERNEL,
-    amplitude=KERNEL.amplitude / 2,
-    common=KERNEL.common / 2,
-    noise=KERNEL.noise / 2,
-    size_length=3.0,
-    other_topology=0.0,
-    other_precision=0.8,
-)
+# as of times, but watts repeat better and go with the size of a network and hardly with the precision; what a network
+# draws beyond that tells nothing of another one
+POWER_KERNEL: Kernel = replace(KERNEL, noise=KERNEL.noise / 2, size_length=3.0, other_topology=0.0, other_precision=0.8)
 # how often weights follow the fit, and ln of a factor beyond which a row counts less
 ROUNDS, SCATTER = 10, 0.2
 # pull of every coefficient to that of the family, as a share of the mean power

@@ -17,20 +17,23 @@ from roofcube.errors import CorruptFileError, InvalidDataError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from roofcube.calibration.fitted import Fitted
 
 __all__ = ["read_fitted", "signed", "write_fitted"]
 
 # 1: without a checksum, of a law of fewer terms; 2: without sisters; 3: without odd networks; 4: nothing is borrowed;
-# 5: watts grow with the use alone
-FORMAT, VERSION = "roofcube calibration", 6
+# 5: watts grow with the use alone; 6: inputs of all sizes are staged in one time
+FORMAT, VERSION = "roofcube calibration", 7
 CHECKSUM = "sha256"
 # the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
 FIRST = (
     "fixed_overhead", "layer_overhead", "input_overhead", "convolution_efficiency", "dense_efficiency",
     "weight_bandwidth_efficiency", "activation_bandwidth_efficiency", "patch_traffic",
 )  # fmt: skip
+# what those of version 2 to 6 did not know, and the logarithm of an overhead that takes no time
+SINCE_7, NOTHING = "staging_overhead", -60.0
 
 
 def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
@@ -120,7 +123,7 @@ def read_fitted(path: str | os.PathLike[str]) -> Fitted:
         raise CorruptFileError(msg)
     try:
         with one_thread():
-            return fitted_of(_of_version_1(found) if version == 1 else found)
+            return fitted_of(_as_now(found, version))
     except Exception as error:
         msg = (
             f"{source.name}: not a whole calibration file ({type(error).__name__}: {str(error)[:200]}); save it again "
@@ -129,40 +132,57 @@ def read_fitted(path: str | os.PathLike[str]) -> Fitted:
         raise CorruptFileError(msg) from error
 
 
-def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
-    """Give a calibration the parameters that it did not know, at their priors; its networks have nothing of them."""
-    old = [[one.name for one in PARAMETERS].index(name) for name in FIRST]
+def _as_now(found: dict[str, Any], version: int) -> dict[str, Any]:
+    """Return what a file says in the words of this version."""
+    if version >= 7:
+        return found
+    if version > 1:
+        known = [one.name for one in PARAMETERS if one.name != SINCE_7]
+        return found | {"families": {name: _with_parameters(one, known) for name, one in found["families"].items()}}
+    models = {name: _without_descriptors(one) for name, one in found["families"].items()}
+    return found | {
+        "networks": [{**one, "kernels": one["layers"]} for one in found["networks"]],
+        "families": {name: _with_parameters(one, FIRST) for name, one in models.items()},
+        "power": {name: _without_descriptors(one) for name, one in found["power"].items()},
+    }
 
-    def wide(values: Any, missing: Any) -> Any:
+
+def _without_descriptors(part: Any) -> Any:
+    """Give the places of rows, wherever they are told, no descriptors."""
+    if isinstance(part, list):
+        return [_without_descriptors(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    part = {name: _without_descriptors(one) for name, one in part.items()}
+    return {**part, "descriptors": np.zeros((len(part["octave"]), 0))} if "octave" in part else part
+
+
+def _with_parameters(part: Any, known: Sequence[str]) -> Any:
+    """Give models the parameters that they did not know, wherever they are told: at their priors, an overhead at none.
+
+    Networks have nothing of them in these files, and inputs that tell more find an overhead that takes no time.
+    """
+    if isinstance(part, list):
+        return [_with_parameters(one, known) for one in part]
+    if not isinstance(part, dict):
+        return part
+    place = [number for number, one in enumerate(PARAMETERS) if one.name in known]
+    unknown = np.where([one.name == SINCE_7 for one in PARAMETERS], NOTHING, PRIOR_MEAN)
+    missing = {"theta": unknown, "modes": unknown, "tilt": 0.0, "gradient": 0.0}
+
+    def whole(values: Any, rest: Any) -> Any:
         given = np.array(values)
-        whole = np.broadcast_to(missing, (*given.shape[:-1], len(PARAMETERS))).copy()
-        whole[..., old] = given
-        return whole
+        wide = np.broadcast_to(rest, (*given.shape[:-1], len(PARAMETERS))).copy()
+        wide[..., place] = given
+        return wide
 
-    def posterior(one: dict[str, Any]) -> dict[str, Any]:
+    def prior(one: dict[str, Any]) -> dict[str, Any]:
         covariance = np.diag(PRIOR_DEVIATION**2)
-        covariance[np.ix_(old, old)] = one["prior"]["covariance"]
-        rows = len(one["pull"])
-        return {
-            **one,
-            "theta": wide(one["theta"], PRIOR_MEAN),
-            "tilt": wide(one["tilt"], 0.0),
-            "gradient": wide(one["gradient"], 0.0),
-            "prior": {"mean": wide(one["prior"]["mean"], PRIOR_MEAN), "covariance": covariance},
-            "place": {**one["place"], "descriptors": np.zeros((rows, 0))},
-        }
+        covariance[np.ix_(place, place)] = one["covariance"]
+        return {**one, "mean": whole(one["mean"], PRIOR_MEAN), "covariance": covariance}
 
-    families = {
-        name: {
-            **one,
-            "modes": wide(one["modes"], PRIOR_MEAN),
-            "structures": [{**part, "posterior": posterior(part["posterior"])} for part in one["structures"]],
-        }
-        for name, one in found["families"].items()
-    }
-    power = {
-        name: {**one, "place": {**one["place"], "descriptors": np.zeros((len(one["pull"]), 0))}}
-        for name, one in found["power"].items()
-    }
-    networks = [{**one, "kernels": one["layers"]} for one in found["networks"]]
-    return {**found, "networks": networks, "families": families, "power": power}
+    return {
+        name: prior(one) if name == "prior" else whole(one, missing[name]) if name in missing
+        else _with_parameters(one, known)
+        for name, one in part.items()
+    }  # fmt: skip

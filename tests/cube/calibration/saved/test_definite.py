@@ -34,7 +34,7 @@ def forged(posterior, rng):
     kernel = replace(
         posterior.kernel, noise=10.0 ** rng.uniform(-4, 0), spread=rng.choice([0.0, 0.3, 90.0]), reach=(1.0,) * 14
     )
-    root = rng.normal(size=(12, 12))
+    root = rng.normal(size=posterior.prior.covariance.shape)
     prior = replace(posterior.prior, covariance=posterior.prior.covariance + size * root @ root.T)
     noise = posterior.noise * 10.0 ** rng.uniform(-12, 0)
     return replace(posterior, place=Place(**columns), kernel=kernel, prior=prior, noise=noise)
@@ -54,7 +54,7 @@ def test_what_is_told_to_have_a_root_has_one(posteriors):
         told.append(_is_definite(one))
         if told[-1]:
             assert np.isfinite(one.factor).all()
-    assert 10 < sum(told) < 90
+    assert 5 < sum(told) < 90
 
 
 def test_rows_that_are_alike_without_noise_have_no_root(posteriors):

@@ -9,16 +9,19 @@ import warnings
 from copy import deepcopy
 from dataclasses import asdict, replace
 
+import numpy as np
 import polars as pl
 import pytest
 from mutants import edited
 
 import roofcube as rc
+from roofcube.calibration.fitting.law import PARAMETERS
 from roofcube.calibration.fitting.residual import KERNEL, Kernel
 from roofcube.calibration.saved.storage import signed
 from roofcube.errors import CorruptFileError, InvalidDataError
 
 MUTANTS = 20
+STAGING = [one.name for one in PARAMETERS].index("staging_overhead")
 POSTERIOR = ("families", "NCS2", "structures", 0, "posterior")
 DESCRIBED = asdict(Kernel(spread=0.1, reach=(1.0,) * 14))
 
@@ -52,17 +55,17 @@ def loaded(document, folder):
         (("reason",), [], "`reason`: expected a reason for each of 163 rows, got 0"),
         (("arrays", "seconds", 3), 7.0, "`reason`: expected used rows .* as throughput says, got row 3"),
         (("families", "NCS2", "groups"), [10**6], r"`families\.NCS2\.groups`: expected numbers from 0 to"),
-        (("families", "NCS2", "modes"), [[0.0]], r"`families\.NCS2\.modes`: expected 3 x 12 values, got 1 x 1"),
+        (("families", "NCS2", "modes"), [[0.0]], r"`families\.NCS2\.modes`: expected 3 x 13 values, got 1 x 1"),
         (("families", "NCS2", "structures"), [], r"`families\.NCS2`: expected hardware and structures, got none"),
         (("families", "NCS2", "structures", 0, "weight"), -1.0, "expected a number from 0 to 1, got -1.0"),
         (("families", "NCS2", "structures", 0, "weight"), 0.0, "expected weights that sum to 1"),
         (("families", "NCS2", "structures", 0, "tile"), 3, r"tile`: expected numbers from 0 to 2"),
-        ((*POSTERIOR, "theta"), [[0.0] * 12], r"theta`: expected 2 x 12 values, got 1 x 12"),
+        ((*POSTERIOR, "theta"), [[0.0] * 13], r"theta`: expected 2 x 13 values, got 1 x 13"),
         ((*POSTERIOR, "pull"), [1.0], r"posterior\.place\.precision`: expected 1 values, got 72"),
         ((*POSTERIOR, "group", 0), 5, r"group`: expected numbers from 0 to 0, got others"),
         ((*POSTERIOR, "noise", 0), None, r"noise`: expected numbers, got"),
         ((*POSTERIOR, "gradient", 0), [1.0], r"gradient`: expected lists of one length, got others"),
-        ((*POSTERIOR, "prior", "covariance"), [[1.0] * 12] * 12, "expected a symmetric matrix with positive"),
+        ((*POSTERIOR, "prior", "covariance"), [[1.0] * 13] * 13, "expected a symmetric matrix with positive"),
         ((*POSTERIOR, "kernel", "noise"), 0.0, r"kernel\.noise`: expected a number from 0\.0001 to 100"),
         ((*POSTERIOR, "kernel", "spread"), 0.1, "expected a reach along each of 14 descriptors"),
         (("power", "NCS2", "watts"), [[1.0] * 5], r"power\.NCS2\.watts`: expected 1 x 7 values, got 1 x 5"),
@@ -122,7 +125,7 @@ def test_a_checksum_holds_however_the_text_is_laid_out(document, tmp_path):
 
 def test_versions_that_never_were_are_refused(document, tmp_path):
     for version in (True, 0, -1):
-        with pytest.raises(CorruptFileError, match="expected format version 1 to 6"):
+        with pytest.raises(CorruptFileError, match="expected format version 1 to 7"):
             loaded(document | {"version": version}, tmp_path)
 
 
@@ -132,8 +135,41 @@ def test_columns_that_json_does_not_give_back_are_refused_at_save(tmp_path):
         rc.calibrate(rows).save(tmp_path / "calibration.json")
 
 
+def before_version_7(document):
+    """Return what was told of a calibration while inputs of all sizes were staged in one time."""
+
+    def without(values):
+        return np.delete(values, STAGING, axis=-1).tolist()
+
+    document = deepcopy(document) | {"version": 6}
+    for network in document["networks"]:
+        del network["input_elements"]
+    for model in document["families"].values():
+        model["modes"] = without(model["modes"])
+        for structure in model["structures"]:
+            part, prior = structure["posterior"], structure["posterior"]["prior"]
+            part |= {name: without(part[name]) for name in ("theta", "tilt", "gradient")}
+            prior |= {"mean": without(prior["mean"]), "covariance": without(np.transpose(without(prior["covariance"])))}
+    return document
+
+
+def test_inputs_of_before_version_7_are_staged_in_no_time(document, tmp_path):
+    rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2")
+    before = loaded(before_version_7(document), tmp_path)
+    value = before.parameters.filter(parameter="staging_overhead")["value"]
+    assert value.len() > 1
+    assert (value < 1e-30).all()
+    found = before.predict(rows)
+    assert found["predicted_throughput"].is_not_null().all()
+    # not even where inputs tell how large they are
+    again = before.predict(rows, inputs=rc.inputs("mnist", platforms="NCS2"))
+    assert again["predicted_throughput"].equals(found["predicted_throughput"])
+    assert not found["predicted_throughput"].equals(loaded(document, tmp_path).predict(rows)["predicted_throughput"])
+
+
 def test_watts_of_before_version_6_are_what_they_were(document, tmp_path):
     """They grew with the use alone, and what was left of them was half of what is left of times."""
+    document = before_version_7(document)
     now, before = deepcopy(document), deepcopy(document) | {"version": 5}
     half = replace(KERNEL, amplitude=KERNEL.amplitude / 2, common=KERNEL.common / 2, noise=KERNEL.noise / 2)
     for name, model in document["power"].items():
