@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYER_COLUMNS",
+    "UNSAID",
     "VECTOR_KINDS",
     "check_network_entries",
     "checked_label",
@@ -38,6 +39,7 @@ __all__ = [
     "layer_table",
     "network_table",
     "totals_table",
+    "with_one_task",
 ]
 
 LAYER_COLUMNS = ("layer", "kind", "kernel_height", "in_channels", "out_channels")
@@ -50,6 +52,7 @@ QUANTITIES = (
     "vector_elements", "vector_ops",
 )  # fmt: skip
 QUANTITY = re.compile(rf"([kmg]?)({'|'.join(QUANTITIES)})")
+UNSAID = schema.NetworkTotalsRow.task  # where nothing says it
 NUMBERS = [name for name, hint in hints_of(schema.NetworkTotalsRow).items() if kind_of(hint).type is float]
 AMBIGUOUS = re.compile(r"[kmgt]?flops?")
 # counts of a network, with the column that is meant where they are in millions or billions: from a layer of ten outputs
@@ -420,7 +423,28 @@ def described(
         columns |= {column: pl.lit(value) for column, value in _accuracy(key, accuracy).items()}
     table = table.with_columns(**columns)
     _check_percent(table, source or "`source`")
-    return table
+    return with_one_task(table, source=source or "`source`") if "task" in table.columns else table
+
+
+def with_one_task(table: pl.DataFrame, *, source: str) -> pl.DataFrame:
+    """Give the rows of a network that say no task the one that its other rows say.
+
+    Raises
+    ------
+    InvalidDataError
+        If rows of one network say several: only some of them would be of the task that is asked for.
+    """
+    said = pl.when(pl.col("task") != UNSAID).then("task")
+    tasks = table.group_by("topology", maintain_order=True).agg(said.drop_nulls().unique(maintain_order=True))
+    several = tasks.filter(pl.col("task").list.len() > 1)
+    if several.height:
+        topology, told = several.row(0)
+        msg = (
+            f"{source}, network {topology!r}: expected one task, got {', '.join(map(repr, told))}; write one into all "
+            "its rows, or say it with `read_network(..., task=...)`"
+        )
+        raise InvalidDataError(msg)
+    return table.with_columns(task=pl.coalesce(said, said.drop_nulls().first().over("topology"), pl.lit(UNSAID)))
 
 
 def checked_label(what: str, value: object) -> str:

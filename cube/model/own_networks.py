@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.datasets.forms.reading import columns_of
-from roofcube.datasets.networks import VECTOR_KINDS
+from roofcube.datasets.networks import UNSAID, VECTOR_KINDS, with_one_task
 from roofcube.datasets.schema import OwnAccuracy
 from roofcube.errors import InvalidDataError
 from roofcube.labels import axis, labelled
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["OwnNetworks", "own_networks", "own_tasks", "with_experts_read", "with_notes", "with_phases", "with_totals"]
 
 EMBEDDED = "the embedded tables"
-UNSAID = "custom"
 KEY = ("topology", "pruning_percent")
 OF_THE_MODEL = ("params", "active_params", "expert_share")
 BY_PHASE = ("ops", "params", "active_params", "expert_share", "tokens", "activations", "activation_memory", "state")
@@ -68,8 +67,8 @@ def own_networks(tables: Sequence[pl.DataFrame], task: str | None, embedded: pl.
     Raises
     ------
     InvalidDataError
-        If a network or a layer of it comes from two sources, naming the label and both; if a table is neither of layers
-        nor of totals; if it holds no network of the task.
+        If a network or a layer of it comes from two sources, naming the label and both, or says two tasks; if a table
+        is neither of layers nor of totals; if it holds no network of the task.
 
     Warns
     -----
@@ -112,6 +111,7 @@ def _completed_totals(table: pl.DataFrame, number: int, task: str | None) -> pl.
     table = table.with_columns(
         pl.lit(value).alias(column) for column, value in defaults.items() if column not in table.columns
     )
+    table = with_one_task(table, source=f"`topologies`: {name}")
     if task is None:
         return table
     chosen = table.filter(pl.col("task").is_in([task, UNSAID]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
@@ -104,6 +105,35 @@ def test_an_own_task_is_a_task_like_the_embedded_ones():
 
 
 # accuracy -------------------------------------------------------------------------------------------------------------
+
+
+BY_PRECISION = pl.DataFrame(
+    {"topology": ["A", "A"], "gmacs": [1, 2], "params": [1e6] * 2, "precision": ["INT8", "FP32"], "top1": [70.0, 71.0]}
+)
+
+
+@pytest.mark.parametrize("table", [layers(), BY_PRECISION])
+@pytest.mark.parametrize("unsaid", ["", "custom", None])
+def test_rows_without_a_task_are_of_the_task_of_their_network(table, unsaid):
+    rest = [unsaid] * (table.height - 1)
+    first, last = (rc.read_network(table.with_columns(task=pl.Series(one))) for one in (["kws", *rest], [*rest, "kws"]))
+    whole = rc.read_network(table, task="kws")
+    for network in (first, last):
+        assert network["task"].unique().to_list() == ["kws"]
+        xr.testing.assert_identical(inputs(network, task="kws"), inputs(whole, task="kws"))
+
+
+@pytest.mark.parametrize("table", [layers(), BY_PRECISION, pl.concat([layers(), layers(kept=50)])])
+def test_two_tasks_of_one_network_are_told_with_both(table):
+    several = table.with_columns(task=pl.Series(["kws", *["KWS"] * (table.height - 1)]))
+    message = "network '(Mine|A)': expected one task, got 'kws', 'KWS'; write one into all its rows, or say it with"
+    with pytest.raises(InvalidDataError, match=f"`source`, {message}"):
+        rc.read_network(several)
+    assert rc.read_network(several, task="kws")["task"].unique().to_list() == ["kws"]
+    read = rc.read_network(table).with_columns(task=several["task"])
+    for task in ("kws", None):
+        with pytest.raises(InvalidDataError, match=f"`topologies`: table 1 of `topologies`, {message}"):
+            inputs(read, task=task)
 
 
 def test_accuracy_of_an_own_network_ends_its_being_untrained():
