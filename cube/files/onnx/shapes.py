@@ -80,9 +80,7 @@ def inferred(
         if place < len(node.output) and constant:
             most = max(one.slices for one in present)
             tensor = replace(tensor, stored=_derived_name(node, operator, inputs, origin, place), slices=most)
-            if operator in PARTS and present[0].constant:
-                first = present[0]
-                tensor = replace(tensor, whole=first.whole or (first.stored, first.distinct_parameters))
+            tensor = replace(tensor, whole=_whole(operator, present))
         if place == 0 and present and operator in SAME_ELEMENTS:
             first = present[0]
             if constant:
@@ -93,7 +91,7 @@ def inferred(
         elif present and operator in MOVES:
             tensor = replace(tensor, bits=present[0].bits)
             if constant and operator in REPEATING and (repeats := _added_repeats(present[0], tensor)):
-                tensor = replace(tensor, stored=present[0].stored, whole=present[0].whole, repeats=repeats)
+                tensor = replace(tensor, stored=present[0].stored, repeats=repeats)
         elif chosen is not None:
             tensor = replace(chosen, value=tensor.value)
         outputs.append(tensor)
@@ -152,6 +150,17 @@ def _operand_name(tensor: Tensor | None) -> object:
     if tensor.value is not None and (tensor.element in INDEX_TYPES or tensor.value.size == 1):
         return tensor.element, tensor.value.shape, tensor.value.tobytes()
     return tensor.stored, tensor.shape
+
+
+def _whole(operator: str, sources: Sequence[Tensor]) -> tuple[str, int] | None:
+    """Return the one stored tensor that an output holds a part of, or repeats, with its elements: it has no others."""
+    taken = sources if operator == "Concat" else sources[:1]
+    if operator not in {"Concat", *PARTS, *REPEATING} or not all(one.constant and one.known for one in taken):
+        return None
+    if operator in REPEATING and taken[0].elements < 2:  # one number stands for a weight, as of ConstantOfShape
+        return None
+    wholes = {one.whole or (one.stored, one.distinct_parameters) for one in taken}
+    return wholes.pop() if len(wholes) == 1 else None
 
 
 def _added_repeats(source: Tensor, result: Tensor) -> tuple[int, ...]:

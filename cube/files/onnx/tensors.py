@@ -59,7 +59,8 @@ class Tensor:
         Name of the stored tensor whose elements these are, in whatever layout; two layers with the same one share
         their weights.
     whole : tuple of str and int, optional
-        Of a part (Slice, Split, Gather) the stored tensor that it is cut from, and its elements.
+        Of a part (Slice, Split, Gather), or of parts that are repeated (Expand, Tile, Concat), the stored tensor that
+        they are of, and its elements.
     slices : int
         How many of these the stored tensor holds, of which a Scan takes one after the other.
     repeats : tuple of int

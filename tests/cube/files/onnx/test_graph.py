@@ -57,7 +57,8 @@ W = zeros(16, 8, 3, 3)
         ([node("Mul", ["v", "g"], ["w"])], {"v": W, "g": zeros(16, 1, 1, 1)}),
         ([node("Split", ["v"], ["w", "rest"], axis=0, num_outputs=2)], {"v": zeros(32, 8, 3, 3)}),
         ([node("Slice", ["v", "a", "b"], ["w"])], {"v": zeros(32, 8, 3, 3), "a": ints(0), "b": ints(16)}),
-        ([node("Concat", ["v", "v"], ["w"], axis=0)], {"v": zeros(8, 8, 3, 3)}),
+        ([node("Concat", ["v", "u"], ["w"], axis=0)], {"v": zeros(8, 8, 3, 3), "u": zeros(8, 8, 3, 3)}),
+        ([node("Expand", ["v", "s"], ["w"])], {"v": zeros(1), "s": ints(16, 8, 3, 3)}),
     ],
 )  # fmt: skip
 def test_a_weight_is_constant_however_it_is_stored(tmp_path, nodes, weights):
@@ -102,6 +103,30 @@ def test_a_weight_laid_out_by_the_shape_of_the_input_is_a_weight(tmp_path, nodes
     plain = rc.read_network(write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": zeros(16, 8)}, [batch, 5, 16]))
     columns = ["kind", "in_channels", "out_channels", "groups", "ops", "params", "input_elements", "output_elements"]
     assert table.select(columns).equals(plain.select(columns))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "inner"),
+    [
+        ([node("Tile", ["v", "r"], ["w"])], {"v": zeros(2, 16, 8), "r": ints(2, 1, 1)}, 16),
+        ([node("Tile", ["v", "r"], ["w"])], {"v": zeros(16, 16), "r": ints(1, 10**9)}, 16),
+        ([node("Tile", ["u", "r"], ["t"]), node("Tile", ["t", "q"], ["w"])], {"u": zeros(1, 16, 16), "r": ints(3, 1, 1), "q": ints(2, 1, 5)}, 16),
+        ([node("Expand", ["v", "r"], ["e"]), node("Reshape", ["e", "q"], ["w"])], {"v": zeros(1, 32, 8), "r": ints(4, 32, 8), "q": ints(128, 8)}, 128),
+        ([node("Expand", ["v", "r"], ["w"])], {"v": zeros(256, 1), "r": ints(256, 8)}, 256),
+        ([node("Gather", ["v", "r"], ["w"], axis=0)], {"v": zeros(8, 32), "r": ints(*range(8), *range(8))}, 16),
+        ([node("Concat", ["v", "v", "v"], ["w"], axis=0)], {"v": zeros(16, 16)}, 48),
+        ([node("Split", ["v"], ["a", "b"], axis=0), node("Concat", ["b", "a", "b"], ["w"], axis=0)], {"v": zeros(16, 16)}, 24),
+    ],
+)  # fmt: skip
+def test_what_repeats_stored_weights_has_no_parameters_of_its_own(tmp_path, nodes, weights, inner):
+    layers = [*nodes, node("MatMul", ["x", "w"], ["y"]), node("MatMul", ["z", "v"], ["o"])]
+    weights = {"v": zeros(1, 16, 16), **weights}
+    inputs = {"x": [1, 5, inner], "z": [1, 5, weights["v"].shape[-2]]}
+    table = rc.read_network(write(tmp_path, layers, weights, inputs))
+    *_, product, plain = table["params"].to_list()
+    assert product == 256
+    assert plain == (256 if "u" in weights else 0)
+    assert rc.read_network(table).equals(table)
 
 
 @pytest.mark.parametrize("operator", ["Where", "If"])
