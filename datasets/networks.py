@@ -46,6 +46,8 @@ LAYER_COLUMNS = ("layer", "kind", "kernel_height", "in_channels", "out_channels"
 VECTOR_KINDS = choices_of(schema.NetworkLayer, "kind")[-8:]
 # kinds whose every element is a channel at a place; the others say how much they move themselves
 SHAPED_KINDS = ("conv", "depthwise", "fully_connected", "conv_transpose")
+# kinds whose weights the shape columns give
+WINDOWED_KINDS = (*SHAPED_KINDS, "recurrent")
 PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 QUANTITIES = (
     "activation_memory", "activations", "input_elements", "macs", "ops", "output_elements", "params", "state",
@@ -134,7 +136,8 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     ------
     InvalidDataError
         Naming row, column, value and the fix: as in `roofcube.datasets.forms.reading`, and where `ops`, `params`,
-        `input_elements` or `output_elements` are not what the shape columns give.
+        `input_elements` or `output_elements` are not what the shape columns give; where `weights_of` names a layer that
+        does not count these weights.
     """
     sheet = Sheet.of(table)
     frame = without_blanks(sheet.frame)
@@ -151,6 +154,7 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     layers = parse_rows(sheet.with_frame(frame), schema.NetworkLayer, source=source)
     check_keys(layers, ("topology", "pruning_percent", "layer"), source=source, sheet=sheet)
     _check_counts(layers, source, sheet)
+    _check_shared(layers, source, sheet)
     optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.LayerRow)]
     return layers.drop([name for name in optional if name not in frame.columns])
 
@@ -171,7 +175,7 @@ def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
     if row["in_channels"] % row["groups"] or row["out_channels"] % row["groups"]:
         return "groups", row["groups"], "groups must divide the channels"
     from_places, to_places = row["in_height"] * row["in_width"], row["out_height"] * row["out_width"]
-    weights = row["kernel_height"] * row["kernel_width"] * (row["in_channels"] // row["groups"]) * row["out_channels"]
+    weights = _weights_by_shape(row)
     ops = 2 * weights * (from_places if row["kind"] == "conv_transpose" else to_places)
     if row["ops"] != ops:
         macs = 2 * row["ops"] == ops
@@ -188,6 +192,40 @@ def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
     if row["output_elements"] != row["out_channels"] * to_places:
         return "output_elements", row["out_channels"] * to_places, "give channels × places of one input"
     return None
+
+
+def _weights_by_shape(row: Mapping[str, Any]) -> int:
+    """Return the weights that the shape columns of a layer give."""
+    window: int = row["kernel_height"] * row["kernel_width"] * (row["in_channels"] // row["groups"])
+    return window * int(row["out_channels"])
+
+
+def _check_shared(layers: pl.DataFrame, source: str, sheet: Sheet) -> None:
+    """Raise where a layer leaves weights out as those of another one, and that one does not count them."""
+    networks: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
+    for row in layers.sort("params").iter_rows(named=True):
+        networks.setdefault((row["topology"], row["pruning_percent"]), {})[row["name"]] = row
+    faults = [
+        Fault(place, "weights_of", f"got {row['weights_of']!r}, {wrong}; name the layer that counts these weights")
+        for place, row in zip(sheet.rows, layers.iter_rows(named=True), strict=True)
+        if row["weights_of"] and (wrong := _wrong_holder(row, networks[row["topology"], row["pruning_percent"]]))
+    ]
+    check_no_faults(faults, source=source, header=sheet.header, each=sheet.each)
+
+
+def _wrong_holder(row: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say what is wrong with the layer that another one names as that of its weights; nothing where it counts them."""
+    holder = others.get(row["weights_of"])
+    if holder is None:
+        near = suggestion(row["weights_of"], others)
+        return f"which is no layer of {row['topology']!r} at {row['pruning_percent']:g} %{near}"
+    if not holder["params"]:
+        return "which counts no weights itself"
+    if row["kind"] not in WINDOWED_KINDS:
+        return ""  # no shape says how many are left out
+    most = max(holder["params"], _weights_by_shape(holder) if holder["kind"] in WINDOWED_KINDS else 0)
+    left_out = _weights_by_shape(row) - row["params"]
+    return f"which has {most} weights, where this layer leaves out {left_out}" if left_out > most else ""
 
 
 def _runs_often(row: Mapping[str, Any], from_places: int, to_places: int) -> bool:

@@ -335,7 +335,8 @@ class NetworkLayer(OwnAccuracy, LayerRow):
     operator
         Of the file that it was read from.
     weights_of
-        The layer that has these weights too and counts them among its `params`, which here are left out.
+        The layer that has these weights too and counts them among its `params`, which here are left out; the layer
+        itself where its weights repeat those that it counts.
     note
         What must be said of the count.
     source

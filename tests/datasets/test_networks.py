@@ -93,7 +93,6 @@ def test_macs_may_stand_for_ops():
         },
         {"kind": "softmax", "ops": 0, "params": 0, "vector_ops": 12},
         {"kind": "embedding", "ops": 0, "params": 1000},
-        {"params": 0, "weights_of": "b"},
         {"kind": "depthwise", "groups": 2, "ops": 2 * 108 * 64, "params": 108},
         # a layer that runs on four windows of an input: only what comes out shows it
         {"out_height": 32, "input_elements": 1024, "output_elements": 4 * 384, "ops": 8 * 216 * 64},
@@ -118,13 +117,59 @@ def test_the_other_kinds_have_their_own_rules(changed):
             "ops",
         ),
         ({"kind": "matmul"}, "params"),
-        ({"params": 217, "weights_of": "b"}, "params"),
+        ({"params": 217, "weights_of": "a"}, "params"),
         ({"input_elements": 1024}, "input_elements"),
     ],
 )
 def test_and_are_held_to_them(changed, column):
     with pytest.raises(InvalidDataError, match=f"column '{column}'"):
         rc.read_network(one_row(**changed))
+
+
+LARGE = {"kernel_height": 12, "ops": 4 * ROW["ops"], "params": 4 * ROW["params"]}
+TABLE = {"kind": "embedding", "ops": 0, "params": 216}
+
+
+def two_rows(first, last):
+    return [{**ROW, **first}, {**ROW, "layer": 1, "name": "b", **last}]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "params"),
+    [
+        ({}, {"params": 0, "weights_of": "a"}, 216),
+        ({"params": 0, "weights_of": "b"}, {}, 216),
+        (LARGE, {"params": 0, "weights_of": "a"}, 864),
+        # weights of two layers of which parts are the same, and a layer whose weights repeat those that it counts
+        ({}, {"params": 16, "weights_of": "a"}, 232),
+        ({"params": 16, "weights_of": "a"}, {}, 232),
+        (TABLE, {"params": 0, "weights_of": "a"}, 216),
+        ({**TABLE, "params": 0, "weights_of": "b"}, {}, 216),
+    ],
+)
+def test_layers_may_share_weights_that_one_of_them_counts(first, last, params):
+    table = rc.read_network(two_rows(first, last))
+    assert table["params"].sum() == params
+    assert rc.inputs(topologies=table, platforms="TX2", batch=1)["params"].item() == params
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        ({}, {"params": 0, "weights_of": "aa"}, r"row 1, column 'weights_of': got 'aa', which is no layer of 'Mine' at 100 %; did you mean 'a'\?; name the layer that counts these weights"),
+        ({}, {"params": 0, "weights_of": "b"}, "row 1, column 'weights_of': got 'b', which counts no weights itself; name the layer"),
+        ({"params": 0, "weights_of": "b"}, {"params": 0, "weights_of": "a"}, r"2 faults\n  row 0, .*: got 'b', which counts no weights itself; .*\n  row 1, .*: got 'a', which counts no"),
+        ({}, {**LARGE, "params": 0, "weights_of": "a"}, "row 1, column 'weights_of': got 'a', which has 216 weights, where this layer leaves out 864; name the layer"),
+        (TABLE, {**LARGE, "params": 0, "weights_of": "a"}, "got 'a', which has 216 weights, where this layer leaves out 864"),
+        ({"topology": "Other"}, {"params": 0, "weights_of": "a"}, "got 'a', which is no layer of 'Mine' at 100 %"),
+        ({"pruning_percent": 50.0}, {"params": 0, "weights_of": "a"}, "got 'a', which is no layer of 'Mine' at 100 %"),
+        ({"kind": "softmax", "ops": 0, "params": 0}, {"params": 0, "weights_of": "a"}, "got 'a', which counts no weights"),
+        ({}, {**TABLE, "params": 0, "weights_of": "c"}, "got 'c', which is no layer of 'Mine' at 100 %"),
+    ],
+)  # fmt: skip
+def test_weights_that_no_layer_counts_are_told(first, last, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_network(two_rows(first, last))
 
 
 def test_layers_keep_unique_numbers():

@@ -311,9 +311,9 @@ def _shared_out(entries: Sequence[Entry]) -> list[tuple[int, int]]:
                 continue
             elements = weight.distinct_parameters
             name, whole = weight.whole or (weight.stored, elements)
-            owners[weight.stored] = place
             holder = holders.setdefault(name, place)
             counted = min(elements, left.get(name, whole))
+            owners[weight.stored] = place if counted else holder
             left[name] = left.get(name, whole) - counted
             if counted == elements:
                 own += size

@@ -129,6 +129,18 @@ def test_what_repeats_stored_weights_has_no_parameters_of_its_own(tmp_path, node
     assert rc.read_network(table).equals(table)
 
 
+def test_of_parts_that_overlap_the_layer_that_counts_them_is_named(tmp_path):
+    nodes, weights, inputs = [], {"v": zeros(8, 16), "axis": ints(0)}, {}
+    for name, (first, last) in {"a": (0, 6), "b": (2, 8), "c": (1, 5), "d": (1, 5)}.items():
+        weights |= {f"from_{name}": ints(first), f"to_{name}": ints(last)}
+        inputs[f"x_{name}"] = [1, last - first]
+        nodes.append(node("Slice", ["v", f"from_{name}", f"to_{name}", "axis"], [f"w_{name}"]))
+        nodes.append(node("MatMul", [f"x_{name}", f"w_{name}"], ["y" if name == "d" else f"y_{name}"], name=name))
+    table = rc.read_network(write(tmp_path, nodes, weights, inputs))
+    assert table.select("params", "weights_of").rows() == [(96, ""), (32, "a"), (0, "a"), (0, "a")]
+    assert rc.read_network(table).equals(table)
+
+
 @pytest.mark.parametrize("operator", ["Where", "If"])
 def test_of_two_stored_weights_between_which_the_data_choose_one_is_read_and_both_are_in_memory(tmp_path, operator):
     branches = {f"{one}_branch": graph([node("Identity", [f"w_{one}"], [one])], [one]) for one in ("then", "else")}
