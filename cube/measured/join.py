@@ -54,12 +54,14 @@ MEASURED = {
     "measured_latency": "latency_compute_s",
     "measured_system_throughput": "throughput_system_per_s",
     "measured_system_latency": "latency_system_s",
+    "measured_initiation_interval": "initiation_interval_s",
     "measured_top1": "top1_percent",
     "measured_top5": "top5_percent",
     "power_base": "power_base_w",
     "power_idle": "power_idle_w",
     "power_full": "power_full_w",
 }
+SELDOM = "measured_initiation_interval"  # that a cube has where rows say it, and else lacks
 
 
 def benchmark(task: str) -> xr.Dataset:
@@ -110,8 +112,9 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     Returns
     -------
     Dataset
-        The cube plus `measured_*` and `power_*` (source values; the mean where several rows share a cell), `n_rows`,
-        `quality` (flag bits), and the ratios `efficiency` (1 = 100 %), `energy_per_input` [J], `inputs_per_joule`.
+        The cube plus `measured_*` and `power_*` (source values; the mean where several rows share a cell;
+        `measured_initiation_interval` only where rows say any), `n_rows`, `quality` (flag bits), and the ratios
+        `efficiency` (1 = 100 %), `energy_per_input` [J], `inputs_per_joule`.
         Where rows repeat a configuration, `<variable>_spread` beside each variable that they have: the standard
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
         the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
@@ -162,12 +165,12 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
 
 
 def _without_measurements(cube: xr.Dataset) -> xr.Dataset:
-    """Leave out what an earlier join told and this one may not: spreads, columns as given, accuracies of rows."""
+    """Leave out what an earlier join told and this one may not: spreads, columns as given, intervals, accuracies."""
     if "n_rows" not in cube:
         return cube
-    spreads = {f"{name}_spread" for name in MEASURED}
+    seldom = {SELDOM, *(f"{name}_spread" for name in MEASURED)}
     given = [name for name, one in cube.data_vars.items() if str(one.attrs.get("long_name", "")).endswith(AS_GIVEN)]
-    cube = without_measured_accuracy(cube.drop_vars({*given, *(spreads & set(cube.data_vars))}))
+    cube = without_measured_accuracy(cube.drop_vars({*given, *(seldom & set(cube.data_vars))}))
     if "platform" in cube.coords:
         cube = cube.copy()
         cube["platform"].attrs.pop(THREADED, None)
@@ -316,6 +319,7 @@ def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowL
     measured = {
         name: cells.mean(cells.figures(found[column])) if column in found.columns else cells.empty()
         for name, column in MEASURED.items()
+        if name != SELDOM or (column in found.columns and found[column].is_not_null().any())
     }
     # of all rows: what tells of a row may lie in none of the cube's cells
     bits = quality_bits(measurements, check(measurements, inputs=cube))[where.mask]

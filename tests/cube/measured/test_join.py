@@ -14,8 +14,8 @@ import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
 from roofcube.files.measurements import FIGURES
 from roofcube.labels import labelled, locate, rows_of
-from roofcube.measured.join import holds
-from roofcube.vocabulary import QUALITY
+from roofcube.measured.join import MEASURED, holds
+from roofcube.vocabulary import QUALITY, attributes
 
 ROWS = rc.datasets.load_measurements()
 ROW = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1], "latency_compute_s": [0.01]}
@@ -503,6 +503,34 @@ def test_a_row_without_any_figure_is_not_measured():
     assert (
         rc.check(empty).filter(pl.col("rule") == "missing_value")["finding"].to_list() == ["no figure was measured"] * 2
     )
+
+
+@pytest.mark.parametrize("column", FIGURES)
+def test_every_figure_of_a_row_is_in_its_cell(column):
+    cube = rc.predict(rc.inputs("mnist", platforms=["NCS2", "EdgeTPU"], pruning=100))
+    alone = {**ROW, "mode": ["default"]}
+    del alone["latency_compute_s"]
+    rows = pl.DataFrame(alone | {column: [0.25]})
+    joined = rc.join(cube, pl.concat([rows, rows.with_columns(pl.col(column) * 3)]))
+    name = next(name for name, one in MEASURED.items() if one == column)
+    where = {"platform": "NCS2", "topology": "MLP", "precision": "FP16", "batch": 1, "mode": "default"}
+    assert joined[name].notnull().sum() == 1
+    assert float(joined[name].sel(where)) == 0.5
+    assert float(joined[f"{name}_spread"].sel(where)) == pytest.approx(0.125**0.5)
+    assert joined[name].attrs == attributes(name)
+    assert joined[name].attrs["units"] in ("s", "1/s", "%", "W")
+    assert joined[name].dims == joined["n_rows"].dims
+
+
+def test_intervals_are_in_the_cubes_whose_rows_say_them(tmp_path):
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", pruning=100))
+    interval = rc.join(cube, ROW | {"initiation_interval_s": [0.004]})
+    assert "measured_initiation_interval" not in rc.join(interval, ROW)
+    assert "measured_initiation_interval" not in rc.join(cube, ROW | {"initiation_interval_s": [None]})
+    assert rc.load(rc.save(interval, tmp_path / "cube.nc")).identical(interval)
+    assert float(rc.best(interval, "measured_initiation_interval").measured_initiation_interval) == 0.004
+    offered = rc.join(rc.as_offered(cube), ROW | {"initiation_interval_s": [0.004]})
+    assert float(offered.measured_initiation_interval.sum()) == 0.004
 
 
 def serving_rows(**more):
