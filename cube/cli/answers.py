@@ -177,15 +177,15 @@ def join_command(
     said = {"context": context, "phase": phase, "sizes": sizes}
     cube, replaced = predicted_cube(task, platforms, networks, rows=measurements, assumptions=assumptions, **said)
     joined, left = roofcube.join(cube, numbered.said), roofcube.unmatched(cube, measurements)
-    written = roofcube.save(joined, output)
-    if unmatched is not None:
-        write_csv(left, unmatched)
     reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
     found = measurements.height - left.height
     findings = roofcube.check(numbered.said, inputs=cube)
     judged = {
         grade: findings.filter(findings["grade"] == grade)["row"].n_unique() for grade in ("impossible", "doubtful")
     }
+    written = roofcube.save(joined, output)
+    if unmatched is not None:
+        write_csv(left, unmatched)
     if as_json:
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
         record |= {"judged": judged, "assumptions": cube.attrs.get("assumptions"), "replaced": replaced}

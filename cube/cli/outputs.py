@@ -82,6 +82,11 @@ def _is_same_file(one: Path, other: Path) -> bool:
 
 
 def write_csv(table: pl.DataFrame, path: Path) -> None:
-    """Write a table, at once when it is complete."""
+    """Write a table, at once when it is complete; what a CSV has no form for as text, as cubes hold it."""
+    import polars as pl
+
+    others = [one for one in table if one.dtype.is_nested() or one.dtype in (pl.Duration, pl.Binary, pl.Object)]
+    texts = {one.name: [None if value is None else str(value) for value in one.to_list()] for one in others}
+    written = table.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
     with replacing(path) as temporary:
-        temporary.write_bytes(table.write_csv().encode())
+        temporary.write_bytes(written.write_csv().encode())

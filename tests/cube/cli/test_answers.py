@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -188,6 +189,26 @@ def test_best_of_a_calibrated_cube_is_judged_on_the_low_end(run):
     assert told["predicted_throughput"] < told["predicted_throughput_expected"] < told["predicted_throughput_high"]
     words = run("best", "cube.nc").output
     assert re.search(r"at least [\d.]+k inputs/s \(expected [\d.]+k inputs/s\)", words)
+
+
+def test_rows_without_a_cell_are_written_whatever_their_columns_hold(run):
+    own = {
+        "took": [timedelta(seconds=90), None], "passes": [[1, 2], []], "host": [{"os": "L4T", "cores": 6}, None],
+        "raw": [b"\x00a", None], "pair": pl.Series([[1, 2], [3, 4]], dtype=pl.Array(pl.Int64, 2)), "day": [date(2024, 5, 1), None],
+    }  # fmt: skip
+    rows = rc.datasets.load_measurements("mnist").head(2).with_columns(platform=pl.lit("Nowhere"))
+    pl.concat([rows, rows.with_columns(platform=pl.lit("NCS2"))]).with_columns(
+        **{name: pl.concat([pl.Series(one), pl.Series(one)]) for name, one in own.items()}
+    ).write_parquet("rows.parquet")
+    result = run("join", "mnist", "rows.parquet", "-o", "mine.nc", "--unmatched", "lost.csv")
+    assert result.exit_code == 0, result.output
+    lost, cube = pl.read_csv("lost.csv", infer_schema=False), rc.load("mine.nc")
+    assert lost.select(*own).rows() == [
+        ("0:01:30", "[1, 2]", "{'os': 'L4T', 'cores': 6}", "b'\\x00a'", "[1, 2]", "2024-05-01"),
+        (None, "[]", None, None, "[3, 4]", None),
+    ]
+    for name in own:
+        assert set(lost[name].drop_nulls()) <= set(cube[name].values.ravel().tolist())
 
 
 def test_join_writes_the_cube_and_counts_what_found_no_cell(run, tmp_path):
