@@ -176,7 +176,7 @@ def join_command(
     measurements = numbered.table
     said = {"context": context, "phase": phase, "sizes": sizes}
     cube, replaced = predicted_cube(task, platforms, networks, rows=measurements, assumptions=assumptions, **said)
-    joined, left = roofcube.join(cube, numbered.said), roofcube.unmatched(cube, measurements)
+    joined, left = roofcube.join(cube, numbered.said), roofcube.unmatched(cube, numbered.said)
     reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
     found = measurements.height - left.height
     findings = roofcube.check(numbered.said, inputs=cube)

@@ -25,6 +25,7 @@ from roofcube.labels import (
 )
 from roofcube.measured.accuracy import with_measured_accuracy, without_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
+from roofcube.measured.label_rules import task_reasons
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import WATTS, measurement_rows, other_columns, set_aside, without_figure
 from roofcube.model.hardware import check_units
@@ -121,8 +122,9 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         as a dim of the cube's own (`context`, …), in whatever case, tells rows apart, and is a dim of what was
         measured; rows that do not say it have no cell where predictions differ along it.
         Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`, and so are those without
-        any figure and those in a mode that their platform does not have, as ``default`` where a file says none; where
-        that are all of them, a warning says so, and one where measurements that the cube had are gone.
+        any figure, those of another task than their network has in the cube, and those in a mode that their platform
+        does not have, as ``default`` where a file says none; where that are all of them, a warning says so, and one
+        where measurements that the cube had are gone.
 
     Raises
     ------
@@ -178,13 +180,14 @@ def _without_measurements(cube: xr.Dataset) -> xr.Dataset:
 
 
 def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
-    """Find each row's cell; one in a mode that its platform does not have is in none, whatever others have.
+    """Find each row's cell; one of another task, or in a mode that its platform does not have, is in none.
 
     In the product of platforms and modes such a cell is there as soon as another platform has the mode, ``default`` for
     one that rows leave out: what was measured in an unknown mode would win in it.
     """
     where = locate(cube, table)
-    where = RowLocations(where.dims, where.indices, _with_figures(where.reasons, table))
+    reasons = [reason or told for reason, told in zip(where.reasons, task_reasons(cube, table), strict=True)]
+    where = RowLocations(where.dims, where.indices, _with_figures(reasons, table))
     offered = cube.get("mode_offered")
     if offered is None or set(offered.dims) != {"platform", "mode"} or not set(offered.dims) <= set(where.dims):
         return where
@@ -419,7 +422,7 @@ def unmatched(cube: xr.Dataset, measurements: Any) -> pl.DataFrame:
     "platform 'NCS2' is not in the cube, which has TX2"
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
-    table = measurement_rows(measurements)
+    table = measurement_rows(measurements, as_said=True)
     where = _located(cube, table)
     table = set_aside(table, "reason")
     return table.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")

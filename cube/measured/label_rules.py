@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,17 @@ from roofcube.datasets import canonical
 from roofcube.datasets.embedded import collection_of
 from roofcube.datasets.listings import networks, platforms
 from roofcube.errors import suggestion
-from roofcube.labels import column_of, locate, own_dims
+from roofcube.labels import column_of, locate, own_dims, spelt_as_in
 from roofcube.measured.findings import finding_lines, no_numbers
 from roofcube.measured.rows import without_figure
 from roofcube.vocabulary import CONFIGURATION, INFEASIBLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import xarray as xr
 
-__all__ = ["label_findings", "missing_values"]
+__all__ = ["label_findings", "missing_values", "task_reasons"]
 
 MEND = "correct the label, or give the platform or network in `inputs`"
 UNSAID = "custom"  # what read_measurements writes where a file says no task
@@ -88,7 +91,7 @@ def _offered(space: xr.Dataset, platform: str, column: str) -> list[str]:
 
 
 def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
-    """Find rows whose task is not the one that their network is known for; labels are joined without the task."""
+    """Find rows whose task is not the one that their network is known for."""
     tasks = dict(datasets.load_topologies().select("topology", "task").iter_rows())
     if "task" in space.coords and space["task"].dims == ("topology",):
         # an own network that says no task is known for none, whatever is embedded by its name
@@ -107,12 +110,58 @@ def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
 
 def _not_shared(rows: pl.DataFrame) -> pl.DataFrame:
     """Leave out rows of networks that embedded collections hold for both tasks, that of the row and the known one."""
-    holders = dict.fromkeys(collection_of(task) for name in ("task", "known_for") for task in rows[name].unique())
-    tables = [datasets.load_topologies(collection=one) for one in holders]
-    held = {pair for table in tables for pair in table.select("topology", "task").iter_rows()}
+    held = _embedded_pairs([task for name in ("task", "known_for") for task in rows[name].unique()])
     pairs = rows.select("topology", "task", "known_for").iter_rows()
     apart = [not {(topology, task), (topology, other)} <= held for topology, task, other in pairs]
     return rows.filter(pl.Series(apart, dtype=pl.Boolean)).drop("known_for")
+
+
+def _embedded_pairs(tasks: Iterable[str]) -> set[tuple[str, str]]:
+    """Return the networks, each with its task, of the collections of these tasks."""
+    collections = dict.fromkeys(collection_of(canonical("task", task)) for task in tasks)
+    tables = [datasets.load_topologies(collection=one) for one in collections]
+    return {pair for table in tables for pair in table.select("topology", "task").iter_rows()}
+
+
+def task_reasons(cube: xr.Dataset, table: pl.DataFrame) -> list[str]:
+    """Say of each row whose task is not that of its network in a cube that it is another; nothing where one says none.
+
+    A task that a network is embedded for may be filled in, by `read_measurements`: it is another only beside rows of
+    the cube's own task, and where the network is not embedded for both.
+    """
+    known = _tasks_in(cube)
+    if "task" not in table.columns or not known:
+        return [""] * table.height
+    rows = spelt_as_in(cube, table)
+    topologies = rows["topology"].to_list() if "topology" in rows.columns else [next(iter(known))] * rows.height
+    pairs = list(zip(topologies, rows["task"].to_list(), strict=True))
+    own = {pair: known.get(pair[0], known.get("")) for pair in pairs}
+    said = {pair: (_plain_task(pair[1]), _plain_task(task)) for pair, task in own.items()}
+    apart = [pair for pair, (task, other) in said.items() if task and other and task != other]
+    beside = {topology for (topology, _), (task, other) in said.items() if task and task == other}
+    tasks: list[Any] = [one for pair in apart for one in (pair[1], own[pair])]
+    held = {(topology, _plain_task(task)) for topology, task in _embedded_pairs(tasks)}
+    told = {}
+    for topology, task in apart:
+        embedded = [(canonical("topology", topology or ""), one) in held for one in said[topology, task]]
+        if not embedded[0] or (topology in beside and not embedded[1]):
+            told[topology, task] = f"task {task!r} is not that of {topology!r} in the cube, {own[topology, task]!r}"
+    return [told.get(pair, "") for pair in pairs]
+
+
+def _tasks_in(cube: xr.Dataset) -> dict[str, Any]:
+    """Return the task of each network of a cube; none where it is a dim, by which rows find their cells."""
+    task = cube.coords.get("task")
+    topologies = np.ravel(cube["topology"].values).tolist() if "topology" in cube.coords else [""]
+    if task is None or not task.ndim:
+        return dict.fromkeys(topologies, cube.attrs.get("task") if task is None else task.item())
+    return dict(zip(topologies, task.values.tolist(), strict=True)) if task.dims == ("topology",) else {}
+
+
+def _plain_task(task: object) -> str:
+    """Return a task without its case and separators; nothing where none is said."""
+    plain = re.sub(r"[\W_]+", "", canonical("task", task)).casefold() if isinstance(task, str) else ""
+    return "" if plain == UNSAID else plain
 
 
 def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:

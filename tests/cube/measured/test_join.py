@@ -533,6 +533,90 @@ def test_intervals_are_in_the_cubes_whose_rows_say_them(tmp_path):
     assert float(offered.measured_initiation_interval.sum()) == 0.004
 
 
+def task_rows(topology, *tasks, platform="NCS2"):
+    row = {"topology": topology, "platform": platform, "mode": "default", "precision": "FP16", "batch": 1}
+    return [
+        {**row, "task": task, "throughput_compute_per_s": 100.0 * 9**place, "pruning_percent": 100.0}
+        for place, task in enumerate(tasks)
+    ]
+
+
+def task_cube(topology, task):
+    net = rc.read_network({"topology": [topology], "gmacs": [1.0], "mparams": [3.0]}, task=task)
+    return rc.predict(rc.inputs(task, topologies=net, platforms="NCS2", batch=1))
+
+
+@pytest.mark.parametrize("topology", ["A", "CNV"])
+@pytest.mark.parametrize("where", [{}, {"topology": 0}, {"topology": [0]}])
+def test_rows_of_another_task_have_no_cell(topology, where):
+    cube = task_cube(topology, "seg").isel(where)
+    for tasks in (
+        ["seg", "detect"],
+        ["Seg", "detect"],
+        [None, "detect"],
+        ["", "detect"],
+        ["custom", "detect"],
+        ["seg", "cifar10"],
+    ):
+        rows = task_rows(topology, *tasks)
+        joined, left = rc.join(cube, rows), rc.unmatched(cube, rows)
+        assert (int(joined.n_rows.sum()), float(joined.measured_throughput.max())) == (1, 100.0)
+        assert left["task"].to_list() == tasks[1:]
+        assert left["reason"].item() == f"task {tasks[1]!r} is not that of {topology!r} in the cube, 'seg'"
+    with pytest.warns(
+        UserWarning, match="the only row has no cell of the cube: row 0 has none because task 'detect' is not"
+    ):
+        rc.join(cube, task_rows(topology, "detect"))
+    told = cube.drop_vars("task")
+    assert rc.unmatched(told, task_rows(topology, "detect", "seg"))["task"].to_list() == ["detect"]
+    assert rc.unmatched(told.drop_attrs(), task_rows(topology, "detect", "seg")).is_empty()
+
+
+def test_rows_of_each_network_are_of_its_own_task():
+    cube = rc.merge(task_cube("A", "seg"), task_cube("B", "detect"))
+    rows = [*task_rows("A", "seg", "detect"), *task_rows("B", "seg", "detect")]
+    joined = rc.join(cube, rows)
+    assert joined.measured_throughput.max(
+        [one for one in joined.measured_throughput.dims if one != "topology"]
+    ).values.tolist() == [100.0, 900.0]
+    assert rc.unmatched(cube, rows).select("topology", "task").rows() == [("A", "detect"), ("B", "seg")]
+    several = task_cube("A", "seg").drop_vars("task").expand_dims(task=["seg", "detect"])
+    joined = rc.join(several, rows[:2])
+    assert joined.measured_throughput.max(
+        [one for one in joined.measured_throughput.dims if one != "task"]
+    ).values.tolist() == [100.0, 900.0]
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("mnist", "MNIST"), ("imagenet", "ILSVRC2012"), ("imagenet", "Image-Net"), ("zoo", "zoo"), ("zoo", None)],
+)
+def test_rows_whose_task_is_spelt_otherwise_or_not_at_all_are_of_it(task, said):
+    cube = rc.predict(rc.inputs(task, platforms=rc.datasets.load_measurements(task)["platform"][0]))
+    rows = rc.datasets.load_measurements(task).head(50)
+    spelt = rows.with_columns(task=pl.lit(said, pl.String))
+    assert rc.unmatched(cube, spelt).height == rc.unmatched(cube, rows).height < 50
+
+
+def test_a_task_that_was_filled_in_sets_no_row_apart(tmp_path):
+    rows = pl.DataFrame(task_rows("CNV", "", platform="NCS2")).drop("task")
+    rows.write_csv(tmp_path / "rows.csv")
+    cube = task_cube("CNV", "seg")
+    filled = rc.read_measurements(tmp_path / "rows.csv")
+    assert filled["task"].item() == "cifar10"
+    for given in (rows, filled, tmp_path / "rows.csv"):
+        assert int(rc.join(cube, given).n_rows.sum()) == 1
+        assert rc.unmatched(cube, given).is_empty()
+
+
+def test_a_network_that_two_collections_hold_is_of_both_their_tasks():
+    rows = rc.datasets.load_measurements("accelerators")
+    names = rows["topology"].unique().to_list()
+    cube = rc.predict(rc.inputs("zoo", topologies=names, platforms=rows["platform"][0], batch=1))
+    both = pl.concat([rows, rc.datasets.load_measurements("zoo").filter(pl.col("topology").is_in(names))])
+    assert not any("task" in reason for reason in rc.unmatched(cube, both)["reason"].to_list())
+
+
 def serving_rows(**more):
     row = {"topology": "L", "platform": "Kite", "precision": "INT8", "batch": 1, "phase": "decode", "context": 128}
     return [
