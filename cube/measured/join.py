@@ -312,9 +312,7 @@ def _warn_of_alike(cube: xr.Dataset, table: pl.DataFrame) -> None:
 
 def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> xr.Dataset:
     if not where.dims:
-        labels, dims = ", ".join(dim for dim in DIMS if dim != OFFER), ", ".join(map(str, cube.dims))
-        msg = f"`cube`: expected some of the dims {labels}, got {dims}; pass a cube of predict()"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(_without_cells(cube, measurements))
     cells = _Cells(cube, where)
     # a value each, rows, flags, ratios, and what lays them out
     check_fits("join", cells.size * 8 * (len(MEASURED) + 10))
@@ -334,6 +332,20 @@ def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowL
         platforms = spelt_as_in(cube, threaded)["platform"]
         joined["platform"].attrs[THREADED] = platforms.unique().sort().to_list()
     return joined.assign(_ratios(joined))
+
+
+def _without_cells(cube: xr.Dataset, measurements: pl.DataFrame) -> str:
+    """Say whether it is the cube that has no dim of measurements, or the rows that name no cell of it."""
+    labels = [dim for dim in DIMS if dim != OFFER]
+    missing = [column_of(dim) for dim in labels if dim in cube.coords and cube[dim].ndim]
+    if not missing:
+        dims = ", ".join(map(str, cube.dims)) or "none"
+        return f"`cube`: expected some of the dims {', '.join(labels)}, got {dims}; pass a cube of predict()"
+    got = ", ".join(measurements.columns) or "none"
+    return (
+        f"`measurements`: expected the columns {', '.join(missing)}, got {got}; say with "
+        "`read_measurements(columns=...)` what they are"
+    )
 
 
 def _counts_as_off(cells: _Cells, found: pl.DataFrame) -> np.ndarray[Any, Any]:

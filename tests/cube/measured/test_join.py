@@ -533,6 +533,23 @@ def test_intervals_are_in_the_cubes_whose_rows_say_them(tmp_path):
     assert float(offered.measured_initiation_interval.sum()) == 0.004
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [({"Model": ["MLP"], "Board": ["NCS2"], "ms": [1.0]}, "Model, Board, ms"), (pl.DataFrame(), "none")],
+)
+def test_a_table_in_other_words_is_told_with_the_columns_that_it_lacks(rows, told):
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", pruning=100))
+    columns = "platform, mode, topology, pruning_percent, precision, batch"
+    message = (
+        rf"`measurements`: expected the columns {columns}, got {told}; say with `read_measurements\(columns=...\)`"
+    )
+    for laid_out in (cube, rc.as_offered(cube)):
+        with pytest.raises(InvalidDataError, match=message):
+            rc.join(laid_out, rows)
+    with pytest.raises(InvalidDataError, match="`measurements`: expected the columns batch, got"):
+        rc.join(cube.isel(platform=0, mode=0, topology=0, pruning=0, precision=0), rows)
+
+
 def task_rows(topology, *tasks, platform="NCS2"):
     row = {"topology": topology, "platform": platform, "mode": "default", "precision": "FP16", "batch": 1}
     return [
