@@ -134,7 +134,7 @@ def _never_counted(known: np.ndarray[Any, Any], place: int, platforms: np.ndarra
     others = tuple(k for k in range(known.ndim) if k != place)
     silent = np.isnan(known).all(axis=others)
     spoken = set(platforms[~silent].tolist())
-    mask = np.array([one not in spoken for one in platforms.tolist()])
+    mask = np.array([one not in spoken for one in platforms.tolist()], dtype=bool)
     return np.asarray(mask.reshape([-1 if k == place else 1 for k in range(known.ndim)]))
 
 

@@ -191,12 +191,14 @@ def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
     offered = cube.get("mode_offered")
     if offered is None or set(offered.dims) != {"platform", "mode"} or not set(offered.dims) <= set(where.dims):
         return where
-    platforms, modes = (np.maximum(where.indices[dim], 0) for dim in ("platform", "mode"))
+    found = np.flatnonzero(where.mask)
+    platforms, modes = (where.indices[dim][found] for dim in ("platform", "mode"))
     has = offered.transpose("platform", "mode").values != 0
     told: dict[tuple[int, int], str] = {}
     reasons = list(where.reasons)
-    for row in np.flatnonzero(where.mask & ~has[platforms, modes]).tolist():
-        place = int(platforms[row]), int(modes[row])
+    lacking = ~has[platforms, modes]
+    places = zip(platforms[lacking].tolist(), modes[lacking].tolist(), strict=True)
+    for row, place in zip(found[lacking].tolist(), places, strict=True):
         if place not in told:
             platform, mode = cube["platform"].values[place[0]], cube["mode"].values[place[1]]
             names = ", ".join(cube["mode"].values[has[place[0]]].tolist())

@@ -550,6 +550,21 @@ def test_a_table_in_other_words_is_told_with_the_columns_that_it_lacks(rows, tol
         rc.join(cube.isel(platform=0, mode=0, topology=0, pruning=0, precision=0), rows)
 
 
+@pytest.mark.parametrize("dim", ["platform", "mode", "topology", "pruning", "precision", "batch", "offer"])
+def test_a_cube_without_labels_along_a_dim_has_no_cell(dim):
+    cube = rc.predict(rc.inputs("mnist", platforms=["NCS2", "TX2"]))
+    rows = ROWS.filter(pl.col("task") == "mnist").head(3)
+    for laid_out in (cube, rc.as_offered(cube)):
+        if dim not in laid_out.dims:
+            continue
+        empty = laid_out.isel({dim: []})
+        assert rc.unmatched(empty, rows).height == 3
+        with pytest.warns(UserWarning, match="none of the 3 rows has a cell of the cube"):
+            joined = rc.join(empty, rows)
+        assert joined.sizes[dim] == joined.n_rows.size == 0
+        assert rc.join(empty, rows.clear()).n_rows.dims == joined.n_rows.dims
+
+
 def task_rows(topology, *tasks, platform="NCS2"):
     row = {"topology": topology, "platform": platform, "mode": "default", "precision": "FP16", "batch": 1}
     return [
