@@ -121,18 +121,20 @@ def in_options(message: str) -> str:
 
 
 def column_map(option: str, said: Sequence[str]) -> dict[str, str]:
-    """Read what options say: NAME=VALUE, several times.
+    """Read what options say: NAME=VALUE, several times; a name may hold =, or else the value of a constant.
 
     Examples
     --------
     >>> column_map("--constant", ["platform=RTX3090", "precision=FP16"])
     {'platform': 'RTX3090', 'precision': 'FP16'}
+    >>> column_map("--column", ["latency (bs=1)=latency_compute_s:ms"]), column_map("--constant", ["flags=-O=3"])
+    ({'latency (bs=1)': 'latency_compute_s:ms'}, {'flags': '-O=3'})
     """
     from roofcube.errors import InvalidDataError
 
     found: dict[str, str] = {}
     for one in said:
-        name, equals, value = one.partition("=")
+        name, equals, value = one.partition("=") if option == "--constant" else one.rpartition("=")
         if not equals or not name.strip():
             msg = f"`{option}`: expected NAME=VALUE, got {one!r}; write it like {option} platform=mine"
             raise InvalidDataError(msg)

@@ -114,6 +114,8 @@ def test_wrong_options_and_files_are_one_message(run, tmp_path):
     ):
         column_map("--constant", ["mode=a", "mode = b"])
     assert column_map("--constant", ["mode=a", "mode=a"]) == {"mode": "a"}
+    with pytest.raises(InvalidDataError, match="`--column`: expected NAME=VALUE, got 'ms'"):
+        column_map("--column", ["ms"])
     (tmp_path / "rows.csv").write_text(HEADER + GOOD.replace("500", "fast").replace(",8,", ",eight,"))
     told = run("rows.csv").output
     assert "rows.csv: 2 faults\n  row 3, column 'throughput_compute_per_s': got 'fast'" in told
