@@ -235,7 +235,8 @@ def _known_keys(
             unknown.add(key)
             united = _with_unit(str(key), value)
             near = suggestion(key, sorted(known | set(NAMES))) if len(unknown) <= MOST and not united else ""
-            fix = united or f"expected {', '.join(sorted(known))}"
+            listed = f"expected {', '.join(sorted(known))}"
+            fix = united or f"say with columns= what it is, or None to leave it out; {listed}"
             faults.append(f"{where}, key {key!r}: not known{near}; {fix}")
         elif column not in known:
             continue

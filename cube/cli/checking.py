@@ -9,9 +9,8 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.cli.foreign import numbered_rows
-from roofcube.cli.own import own_networks, parted
+from roofcube.cli.own import own_networks, own_platforms, parted
 from roofcube.datasets.tables import collections_of
-from roofcube.files.readers import read_platforms
 from roofcube.labels import named_as_dims
 from roofcube.measured.physics_gate import check
 from roofcube.model.inputs import inputs
@@ -61,7 +60,7 @@ def check_file(
     ----------
     rows : Path
     platforms, networks : sequence of Path
-        For `read_platforms` and `read_network`; beside the embedded ones, in their place where names are equal.
+        For `own_platforms` and `own_networks`; beside the embedded ones, in their place where names are equal.
     context, phase, sizes : sequence
         As for `own_networks`.
     **reading
@@ -90,7 +89,7 @@ def _space_of(
     """Return what to judge by, also what the rows name of other collections; None where nothing is the user's own."""
     if not platforms and not nets:
         return None, []
-    hardware = [read_platforms(path) for path in platforms]
+    hardware = own_platforms(platforms)
     replaced: list[str] = []
     named = []
     for own, column, embedded in (

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from roofcube.files.foreign_columns import Target
     from roofcube.files.measurements import NumberedRows
 
-__all__ = ["column_map", "in_options", "naming_options", "numbered_rows", "reading_options"]
+__all__ = ["COLUMN", "column_map", "column_targets", "in_options", "naming_options", "numbered_rows", "reading_options"]
 
 SIZE = re.compile(r"'([^']*)': \(?(…)\)?(?:, )?")
 # how messages speak of arguments, and what that is on the command line
@@ -47,10 +48,11 @@ SAID_OF_FILES = (
     ("say with columns= what it is, or None to leave it out", "name it in the file by what it is, or take it out"),
     ("say with columns= which one it is", "name it so in the file"),
 )
+COLUMN = click.option(
+    "--column", "columns", multiple=True, help="What a foreign column is: NAME=COLUMN or NAME=COLUMN:UNIT."
+)
 OPTIONS = (
-    click.option(
-        "--column", "columns", multiple=True, help="What a foreign column is: NAME=COLUMN or NAME=COLUMN:UNIT."
-    ),
+    COLUMN,
     click.option("--unit", "units", multiple=True, help="Unit of a column: COLUMN=UNIT."),
     click.option("--constant", "constants", multiple=True, help="What holds for all rows: COLUMN=VALUE."),
     click.option("--sep", help="Character between fields [default: found out]."),
@@ -78,7 +80,7 @@ def numbered_rows(
     from roofcube.files.measurements import read_numbered
 
     given: dict[str, Any] = {
-        "columns": {name: _target(said) for name, said in column_map("--column", columns).items()},
+        "columns": column_targets(columns),
         "units": column_map("--unit", units),
         "constants": {name: _constant(name, said) for name, said in column_map("--constant", constants).items()},
         "sep": {"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
@@ -145,9 +147,16 @@ def column_map(option: str, said: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _target(said: str) -> str | tuple[str, str] | None:
-    column, colon, unit = said.partition(":")
-    return (column, unit) if colon else column or None
+def column_targets(said: Sequence[str]) -> dict[str, Target]:
+    """Read what options say foreign columns are, with the unit where that is another; None for nothing.
+
+    Examples
+    --------
+    >>> column_targets(["model=topology", "step_time=latency_compute_s:ms", "year="])
+    {'model': 'topology', 'step_time': ('latency_compute_s', 'ms'), 'year': None}
+    """
+    parts = {name: text.partition(":") for name, text in column_map("--column", said).items()}
+    return {name: (column, unit) if colon else column or None for name, (column, colon, unit) in parts.items()}
 
 
 def _constant(name: str, said: str) -> str | int | float:

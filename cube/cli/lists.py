@@ -8,8 +8,9 @@ import click
 import polars as pl
 
 from roofcube.cli.commands import main
+from roofcube.cli.foreign import COLUMN
 from roofcube.cli.outputs import EXISTING
-from roofcube.cli.own import network_options, own_networks
+from roofcube.cli.own import network_options, own_networks, own_platforms
 from roofcube.cli.printing import as_json_option, say, table_text, to_json
 from roofcube.wording import in_shown_unit, with_unit
 
@@ -33,12 +34,18 @@ NETWORKS = (
 
 @main.command("platforms")
 @click.argument("file", type=EXISTING, required=False)
+@COLUMN
 @as_json_option
-def platforms_command(file: Path | None, as_json: bool) -> None:
-    """List the embedded platforms, or those of a TOML FILE: what they offer by mode and precision, and the source."""
+def platforms_command(file: Path | None, columns: tuple[str, ...], as_json: bool) -> None:
+    """List the embedded platforms, or those of a FILE (TOML, CSV): what they offer by mode and precision, the source.
+
+    \b
+    roofcube platforms boards.csv --column Board=platform --column TOPS=peak_compute:TOP/s --column Price=
+    """  # noqa: D301  click takes the backspace itself
     import roofcube
 
-    table = roofcube.platforms() if file is None else roofcube.read_platforms(file)
+    own = own_platforms([] if file is None else [file], columns=columns)
+    table = own[0] if own else roofcube.platforms()
     names = [*PLATFORMS, *QUANTITIES, *(name for name in table.columns if name.endswith("source"))]
     _print(table.select(name for name in names if name in table.columns), as_json=as_json)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roofcube.cli.foreign import column_map, naming_options
+from roofcube.cli.foreign import column_map, column_targets, naming_options
 from roofcube.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["ASSUMPTIONS", "cube_of", "is_cube", "network_options", "own_networks", "parted", "predicted_cube"]
+__all__ = [
+    "ASSUMPTIONS",
+    "cube_of",
+    "is_cube",
+    "network_options",
+    "own_networks",
+    "own_platforms",
+    "parted",
+    "predicted_cube",
+]
 
 UNSAID = "custom"  # the task of a network whose file names none
 ASSUMPTIONS = ("published", "bound", "serving")
@@ -61,6 +70,23 @@ def network_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(NETWORK_OPTIONS):
         command = option(command)
     return command
+
+
+def own_platforms(files: Sequence[Path], *, columns: Sequence[str] | None = None) -> list[pl.DataFrame]:
+    """Read platforms with what options say of their columns; None where the command has no such option.
+
+    Raises
+    ------
+    InvalidDataError
+        As `roofcube.read_platforms`, or if an option is for none of the files.
+    """
+    import roofcube
+
+    if columns and not files:
+        msg = "`--column`: expected a file of platforms beside it, got none; name one, or leave it out"
+        raise InvalidDataError(msg)
+    with naming_options(columns=columns is not None):
+        return [roofcube.read_platforms(path, columns=column_targets(columns or ()) or None) for path in files]
 
 
 def own_networks(
@@ -177,7 +203,7 @@ def predicted_cube(
     task = canonical("task", task)
     collection = collection_of(task)
     known = roofcube.datasets.load_platforms(collection=collection)["platform"].unique(maintain_order=True).to_list()
-    hardware = [roofcube.read_platforms(path) for path in platforms]
+    hardware = own_platforms(platforms)
     measured = rows["platform"].unique(maintain_order=True).to_list()
     named = [*known, *collections_of("platform", measured, first=collection)]
     usual_platforms, replaced = parted(named, hardware, "platform")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -41,6 +42,29 @@ def test_platforms_of_a_file(run, tmp_path):
     assert "source: mine.toml" in words
     assert "memory bandwidth source: data sheet, page 3" in words
     assert json.loads(run("platforms", "mine.toml", "--json").output)[0]["memory_bandwidth_b_per_s"] == 1e10
+
+
+SHEET = "Board;Kind;Type;TOPS;BW;Price\nA;NPU;INT8;4;17 GB/s;99\nB;GPU;FP16;8;34 GB/s;199\n"
+HEADS = ["Board=platform", "Kind=device_class", "Type=precision", "TOPS=peak_compute:TOP/s", "BW=memory_bandwidth"]
+
+
+def test_platforms_of_a_sheet_in_other_words(run, tmp_path):
+    (tmp_path / "boards.csv").write_text(SHEET)
+    told = run("platforms", "boards.csv").output
+    for head in SHEET.splitlines()[0].split(";"):
+        assert re.search(
+            f"key '{head}': not known.*; say with --column what it is, or nothing, --column NAME=, to leave", told
+        )
+    rc.datasets.load_measurements("mnist").head(1).write_csv("rows.csv")
+    for words in (["check", "rows.csv"], ["join", "mnist", "rows.csv", "-o", "mine.nc"]):
+        other = run(*words, "--platforms", "boards.csv").output
+        assert "key 'Kind': not known; name it in the file by what it is, or take it out; expected" in other
+    options = [word for head in [*HEADS, "Price="] for word in ("--column", head)]
+    boards = json.loads(run("platforms", "boards.csv", *options, "--json").output)
+    assert [(one["platform"], one["peak_compute_op_per_s"]) for one in boards] == [("A", 4e12), ("B", 8e12)]
+    wrong = run("platforms", "--column", "Board=platform")
+    assert wrong.exit_code == 2
+    assert "`--column`: expected a file of platforms beside it, got none; name one, or leave it out" in wrong.output
 
 
 def test_networks_embedded_and_of_a_file(run, tmp_path):

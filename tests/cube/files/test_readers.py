@@ -66,7 +66,10 @@ def test_own_platform_joins_the_space(tmp_path):
             r"call it 'memory_capacity' and write its unit, or a number in B\n",
         ),
         (PLATFORM + "power_mw = 4000\n", r"call it 'power' and write \"4000 mW\""),
-        (PLATFORM + "power_peak = 4000\n", r"key 'power_peak': not known; .*expected "),
+        (
+            PLATFORM + "power_peak = 4000\n",
+            r"key 'power_peak': not known; .*say with columns= what it is, or None to leave it out; expected ",
+        ),
         (PLATFORM.replace("1e10", "0"), r"got 0.0; give what the data sheet says"),
         (PLATFORM.replace("1e10", "-3e9"), r"got -3000000000.0; give what the data sheet says"),
         (PLATFORM.replace("2e12", "2e25"), r"got 2e\+25; check the unit: no hardware has as much"),
