@@ -276,7 +276,7 @@ def read_quantity(text: str, unit: str, *, what: str, smallest: float = math.inf
     match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(.*?)\s*", text)
     spelling = match[2].replace(" ", "") if match else ""
     factor, shown = shown_unit(unit)
-    own = factor_of(unit, spelling) if unit in UNITS else 1.0 if spelling == unit else None
+    own = _factor_between(spelling, unit)
     try:
         number = float(match[1]) if match else math.nan
     except ValueError:
@@ -293,6 +293,13 @@ def read_quantity(text: str, unit: str, *, what: str, smallest: float = math.inf
         )
         raise InvalidDataError(msg)
     return number * own if spelling and own is not None else in_percent(number, unit, what=what, smallest=smallest)
+
+
+def _factor_between(spelling: str, unit: str) -> float | None:
+    """Return the factor from a unit as it is written to another, whichever way that is spelt; None where none leads."""
+    factors = ((factor_of(one, spelling), factor_of(one, unit)) for one in UNITS)
+    known = (written / own for written, own in factors if written and own)
+    return next(known, 1.0 if spelling == unit else None)
 
 
 def in_percent(number: float, unit: str, *, what: str, smallest: float = math.inf) -> float:

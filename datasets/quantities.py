@@ -48,6 +48,12 @@ QUANTITIES = {
     "power": Quantity("W", 1e-6, 1e9, "listed_power_w"),
 }
 
+# what rates are of
+INPUTS = (
+    *("inputs", "input", "images", "image", "img", "imgs", "frames", "frame", "samples", "sample"),
+    *("inferences", "inference", "inf", "queries", "query", "requests", "request", "req"),
+    *("tokens", "token", "tok"),
+)
 # unit → spellings, with the factor to it; case counts: mW is no MW, and b (bit or byte?) is not taken
 UNITS = {
     "op/s": {
@@ -76,15 +82,7 @@ UNITS = {
         "qps": 1.0,
         "IPS": 1.0,
         "ips": 1.0,
-        **{
-            f"{what}/{each}": 1.0
-            for each in ("s", "sec")
-            for what in (
-                *("inputs", "input", "images", "image", "img", "imgs", "frames", "frame", "samples", "sample"),
-                *("inferences", "inference", "inf", "queries", "query", "requests", "request", "req"),
-                *("tokens", "token", "tok"),
-            )
-        },
+        **{f"{what}/{each}": 1.0 for each in ("s", "sec") for what in INPUTS},
     },
     "%": {"%": 1.0, "percent": 1.0, "pct": 1.0},
 }
@@ -104,10 +102,8 @@ PER_MINUTE = {
 WHOLE = {
     "s": {**LONG, "millis": 1e-3, "micros": 1e-6, "nanos": 1e-9},
     "1/s": {
-        "1/ms": 1e3,
-        "1/us": 1e6,
-        "1/ns": 1e9,
-        **{f"1/{time}": 1 / seconds for time, seconds in LONG.items()},
+        **{f"1/{time}": factor for time, factor in {"ms": 1e3, "us": 1e6, "ns": 1e9}.items()},
+        **{f"{what}/{time}": 1 / seconds for time, seconds in LONG.items() for what in ("1", *INPUTS)},
         **PER_MINUTE,
     },
     "%": {"1": 100.0, "fraction": 100.0, "ratio": 100.0, "share": 100.0},

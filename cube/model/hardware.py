@@ -13,7 +13,7 @@ from roofcube.datasets.quantities import QUANTITIES, check_numbers, factor_of, n
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.labels import axis
 from roofcube.vocabulary import FORMATS, NETWORK_DIMS, PHASE_DIMS, VARIABLES, attributes
-from roofcube.wording import listed
+from roofcube.wording import OF_TOKENS, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,17 +232,22 @@ def check_units(cube: xr.Dataset) -> None:
     >>> from roofcube.model.hardware import check_units
     >>> check_units(rc.benchmark("mnist"))
     """
-    for name, factor in _unit_factors(cube).items():
-        units = VARIABLES[name].units
-        msg = (
-            f"`{name}`: expected {units}, got {cube[name].attrs['units']!r}; convert it: (cube[{name!r}] * {factor:g})"
-            f".assign_attrs(units={units!r})"
-        )
-        raise InvalidDataError(msg)
+    for name, (factor, units) in _units_said(cube).items():
+        if factor != 1.0:
+            msg = (
+                f"`{name}`: expected {units}, got {cube[name].attrs['units']!r}; convert it: (cube[{name!r}] * "
+                f"{factor:g}).assign_attrs(units={units!r})"
+            )
+            raise InvalidDataError(msg)
 
 
 def in_known_units(cube: xr.Dataset) -> xr.Dataset:
-    """Bring known variables that say another unit into their own, for who draws or tells them.
+    """Bring known variables that say another unit, or spell theirs out, into their own, for who draws or tells them.
+
+    Raises
+    ------
+    InvalidDataError
+        If one says a unit from which nothing leads to its own.
 
     Examples
     --------
@@ -253,30 +258,46 @@ def in_known_units(cube: xr.Dataset) -> xr.Dataset:
     (5.0, {'units': 'W'})
     """
     converted = {}
-    for name, factor in _unit_factors(cube).items():
+    for name, (factor, units) in _units_said(cube).items():
         if name in cube.data_vars:
             # a thousandth is no binary number: 5 ms / 1000 are 0.005 s to the last bit
-            values = cube[name] * factor if factor >= 1 else cube[name] / float(f"{1 / factor:.12g}")
-            converted[name] = values.assign_attrs({**cube[name].attrs, "units": VARIABLES[name].units})
+            values = cube[name] * factor if factor > 1 else cube[name] / float(f"{1 / factor:.12g}")
+            values = cube[name] if factor == 1.0 else values
+            converted[name] = values.assign_attrs({**cube[name].attrs, "units": units})
     return cube.assign(converted)
 
 
-def _unit_factors(cube: xr.Dataset) -> dict[str, float]:
-    """Return the factors of known variables that say another unit than their own."""
-    factors: dict[str, float] = {}
+def _units_said(cube: xr.Dataset) -> dict[str, tuple[float, str]]:
+    """Return of known variables that say another unit than their own the factor to it, and it.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    found: dict[str, tuple[float, str]] = {}
     for name, variable in cube.variables.items():
-        known, said = VARIABLES.get(str(name)), variable.attrs.get("units")
-        if known is None or not isinstance(said, str) or said in (known.units, "1", ""):
+        known, said = VARIABLES.get(str(name)), str(variable.attrs.get("units", ""))
+        # any number may be a relative one, but for a percentage, of which that is a share
+        if known is None or said in (known.units, "") or (said == "1" and known.units != "%") or not known.units:
             continue
         factor = _factor_said(said) if known.units == "1" else factor_of(known.units, said)
-        if factor is not None and factor != 1.0:
-            factors[str(name)] = factor
-    return factors
+        if factor is None and known.units == "1":
+            continue  # words for what is counted, or left by arithmetic: they scale nothing
+        if factor is None:
+            msg = (
+                f"`{name}`: expected a number in {known.units}, got one in {said!r}, which nothing converts; convert "
+                f"it and say so, cube[{name!r}].assign_attrs(units={known.units!r}), or leave it out, "
+                f"cube.drop_vars({name!r})"
+            )
+            raise InvalidDataError(msg)
+        found[str(name)] = factor, OF_TOKENS.get(known.units, known.units) if "tok" in said else known.units
+    return {name: (factor, units) for name, (factor, units) in found.items() if units != cube[name].attrs["units"]}
 
 
 def _factor_said(text: str) -> float | None:
+    """Return the factor of a number without a unit that is told in thousands or in percent."""
     try:
-        return float(text)
+        return 0.01 if text == "%" else float(text)
     except ValueError:
         return None
 

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
+from roofcube.errors import InvalidDataError
 from roofcube.explorer import stored, swept
 from roofcube.wording import (
     configuration_of,
@@ -100,6 +101,13 @@ def test_percentages_show_the_digits_that_matter():
         "not known",
         "not known",
     ]
+
+
+@pytest.mark.parametrize(("unit", "limit"), [("seconds", 0.2), ("sec", 0.2), ("ms", 200.0), ("minutes", 0.2 / 60)])
+def test_limits_are_read_in_the_unit_of_the_variable_however_it_is_spelt(unit, limit):
+    assert read_quantity("200ms", unit, what="limit") == pytest.approx(limit, rel=1e-15)
+    with pytest.raises(InvalidDataError, match=f"`limit`: expected a number in {unit}, got '200W'; write it so"):
+        read_quantity("200W", unit, what="limit")
 
 
 def test_units_of_human_scale():

@@ -6,6 +6,8 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.model.hardware import check_units, in_known_units
+from roofcube.vocabulary import VARIABLES
 
 
 def test_arrays_become_dims_and_scalars_stay():
@@ -143,6 +145,49 @@ def test_inputs_in_another_unit_are_refused(name, factor, unit):
     for call in (rc.predict, rc.Sweep):
         with pytest.raises(InvalidDataError, match=rf"`{name}`: expected .*, got '{unit}'; convert it"):
             call(changed)
+
+
+SPELT_OUT = [
+    *(("measured_latency", one) for one in ("seconds", "sec", "second")),
+    *(("memory_bandwidth", one) for one in ("bytes/s", "Bps")),
+    *(("peak_compute", one) for one in ("ops/s", "OP/s", "FLOP/s")),
+    *(("measured_throughput", one) for one in ("fps", "images/s")),
+]
+
+
+@pytest.mark.parametrize(("name", "unit"), SPELT_OUT)
+def test_a_unit_that_is_spelt_out_is_its_own(name, unit):
+    values = np.array([1.0, 2.0])
+    cube = xr.Dataset({name: ("platform", values, {"units": unit, "source": "lab"})})
+    check_units(cube)
+    known = in_known_units(cube)[name]
+    assert known.attrs == {"units": VARIABLES[name].units, "source": "lab"}
+    assert np.shares_memory(known.values, values)
+
+
+CONVERTED = [
+    ("measured_throughput", 120.0, "images/min", 2.0, "1/s"),
+    ("measured_throughput", 120.0, "tokens/min", 2.0, "token/s"),
+    ("measured_throughput", 2.0, "token/s", 2.0, "token/s"),
+    ("measured_top1", 0.94, "1", 94.0, "%"),
+    ("top5", 0.94, "fraction", 94.0, "%"),
+    ("efficiency", 50.0, "%", 0.5, "1"),
+    ("params", 50.0, "parameters", 50.0, "parameters"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "unit", "value", "own"), CONVERTED)
+def test_units_that_lead_to_the_own_are_converted(name, given, unit, value, own):
+    known = in_known_units(xr.Dataset({name: ((), given, {"units": unit})}))[name]
+    assert (known.item(), known.attrs["units"]) == (value, own)
+
+
+@pytest.mark.parametrize(("name", "unit"), [("measured_latency", "cycles"), ("power_full", "dBm"), ("top1", 5)])
+def test_a_unit_that_nothing_converts_is_refused(name, unit):
+    cube = xr.Dataset({name: ((), 3.0, {"units": unit})})
+    for call in (in_known_units, check_units):
+        with pytest.raises(InvalidDataError, match=rf"`{name}`: expected a number in .*, got one in '{unit}', which"):
+            call(cube)
 
 
 def test_datasets_made_by_hand_are_judged():

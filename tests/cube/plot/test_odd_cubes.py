@@ -565,7 +565,8 @@ def outdone():
     }  # fmt: skip
     cube = rc.join(rc.predict(inputs), rows)
     watts = xr.where(cube.measured_throughput.notnull(), 4.0, np.nan)
-    return cube.assign(measured_latency=1.0 / cube.measured_throughput, power_full=watts.assign_attrs(units="W"))
+    seconds = (1.0 / cube.measured_throughput).assign_attrs(units="s")
+    return cube.assign(measured_latency=seconds, power_full=watts.assign_attrs(units="W"))
 
 
 def test_what_is_impossible_hides_nothing(outdone):
@@ -760,6 +761,37 @@ def test_figures_and_pages_read_units_that_are_not_their_own(tmp_path):
     explorer = rc.explore(slow)
     within = explorer.source.at_latency(explorer.view.copied()).values
     np.testing.assert_array_equal(np.isfinite(within).sum(axis=1), [5, 1])
+
+
+def test_a_unit_that_is_spelt_out_scales_a_figure_as_its_own():
+    given = {"measured_throughput": ([10.0, 4.0], "fps"), "measured_latency": ([0.1, 0.25], "seconds")}
+    cube = xr.Dataset(
+        {name: ("platform", values, {"units": unit}) for name, (values, unit) in given.items()},
+        {"platform": ["A", "B"]},
+    )
+    assert rendered(rc.plot.latency_throughput(cube)).title.text.endswith("shortest latency 100 ms (A)")
+
+
+def test_a_share_lies_on_the_axis_of_percentages():
+    given = {"predicted_throughput": "1/s", "measured_throughput": "1/s", "top1": "%", "measured_top1": "1"}
+    values = dict(zip(given, ([4.0, 5.0], [2.0, 3.0], [95.0, 90.0], [0.94, 0.89]), strict=True))
+    cube = xr.Dataset(
+        {name: ("platform", values[name], {"units": unit}) for name, unit in given.items()}, {"platform": ["A", "B"]}
+    )
+    figure = rendered(rc.plot.overlap(cube))
+    measured = next(one for one in figure.renderers if one.name == "overlap.measured")
+    assert sorted(measured.data_source.data["y"]) == [89.0, 94.0]
+
+
+@pytest.mark.parametrize("draw", [rc.plot.latency_throughput, rc.plot.boxes, rc.report])
+def test_a_unit_that_nothing_converts_is_not_drawn(draw):
+    given = {"measured_throughput": ([10.0, 20.0], "1/s"), "measured_latency": ([5e5, 2e5], "cycles")}
+    cube = xr.Dataset(
+        {name: ("platform", values, {"units": unit}) for name, (values, unit) in given.items()},
+        {"platform": ["A", "B"]},
+    )
+    with pytest.raises(InvalidDataError, match="`measured_latency`: expected a number in s, got one in 'cycles'"):
+        draw(cube)
 
 
 def with_own_dim():
