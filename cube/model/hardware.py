@@ -233,10 +233,11 @@ def check_units(cube: xr.Dataset) -> None:
     >>> check_units(rc.benchmark("mnist"))
     """
     for name, (factor, units) in _units_said(cube).items():
-        if factor != 1.0:
+        said = cube[name].attrs["units"]
+        if factor != 1.0 and said != "1":  # of relative numbers no model needs the scale
             msg = (
-                f"`{name}`: expected {units}, got {cube[name].attrs['units']!r}; convert it: (cube[{name!r}] * "
-                f"{factor:g}).assign_attrs(units={units!r})"
+                f"`{name}`: expected {units}, got {said!r}; convert it: (cube[{name!r}] * {factor:g})"
+                f".assign_attrs(units={units!r})"
             )
             raise InvalidDataError(msg)
 
