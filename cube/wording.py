@@ -61,6 +61,7 @@ SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB, 1.02 TB/s
 RISING = ("MB", "GB/s", "TOP/s")  # of a thousand the next prefix: 1 TB/s
 NOT_KNOWN = "not known"
+MISSING: dict[Any, Any] = {kind: kind("NaT") for kind in (np.datetime64, np.timedelta64)}
 FEWEST_DIGITS, MOST_DIGITS = 3, 16  # of a number in a text
 ALONE = 6  # digits of a label whose neighbours are not known
 WHOLE = 100_000  # floats below it that are whole numbers have all their digits, as integers do: 20240115 is a date
@@ -437,7 +438,9 @@ def labelled_text(label: Any, unit: str = "") -> str:
     """Write a label of a dim that is usually of numbers; '' for none."""
     if label is None:
         return ""
-    return f"{label:g}{unit}" if _reads_as_number(label) else _text_of(label)
+    if _reads_as_number(label):
+        return f"{label:g}{unit}" if label == label else NOT_KNOWN
+    return _text_of(label)
 
 
 def configuration_of(point: Any, digits: Mapping[str, int] | None = None) -> str:
@@ -447,8 +450,23 @@ def configuration_of(point: Any, digits: Mapping[str, int] | None = None) -> str
 
 
 def plain_values(values: np.ndarray[Any, Any]) -> list[Any]:
-    """List values as Python has them; times as NumPy's, of which Python's are mere numbers of nanoseconds."""
-    return list(values.ravel()) if values.dtype.kind in "mM" else values.ravel().tolist()
+    """List values as Python has them; times as NumPy's, of which Python's are mere numbers of nanoseconds.
+
+    One object stands for all that are missing: NaN equals no NaN, and as labels they are one.
+
+    Examples
+    --------
+    >>> len({*plain_values(np.array([1.0, np.nan])), *plain_values(np.array([np.nan]))})
+    2
+    """
+    given: list[Any] = list(values.ravel()) if values.dtype.kind in "mM" else values.ravel().tolist()
+    return [_one_if_missing(value) for value in given] if values.dtype.kind in "fmMO" else given
+
+
+def _one_if_missing(value: Any) -> Any:
+    if isinstance(value, float | np.inexact) and value != value:
+        return math.nan
+    return MISSING[type(value)] if isinstance(value, np.datetime64 | np.timedelta64) and np.isnat(value) else value
 
 
 def unit_of(cube: Any, name: str, known: str = "") -> str:
@@ -518,6 +536,7 @@ def distinct_texts(labels: Sequence[Any], unit: str = "", *, digits: int = FEWES
     >>> distinct_texts([512, 20240115]), distinct_texts([1e11, 1.001e11], "op/s"), distinct_texts(["a", "b"])
     (['512', '20240115'], ['0.1 TOP/s', '0.1001 TOP/s'], ['a', 'b'])
     """
+    labels = [_one_if_missing(label) for label in labels]
     numbers = {label for label in labels if _reads_as_number(label)}
     shown = "" if unit == "1" else unit
     texts: dict[Any, str] = {}
@@ -568,7 +587,7 @@ def _number_text(number: Any, unit: str, digits: int) -> str:
 
 
 def _text_of(label: Any) -> str:
-    return moment_text(label) if isinstance(label, np.datetime64 | np.timedelta64) else str(label)
+    return (moment_text(label) or NOT_KNOWN) if isinstance(label, np.datetime64 | np.timedelta64) else str(label)
 
 
 def said_order(attrs: Mapping[str, Any], known: Iterable[Any]) -> list[str]:

@@ -25,7 +25,7 @@ from roofcube.sweep import Sweep
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
 from roofcube.vocabulary import DIMS, sense_of
-from roofcube.wording import counted, flag_words, percent, short, with_thousands, with_units_for
+from roofcube.wording import counted, flag_words, percent, plain_values, short, with_thousands, with_units_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -360,19 +360,17 @@ def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
 
 def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[tables.Array, dict[str, Any]]:
     """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
-    column, given = table[name], cube[name].values.ravel() if name in cube.coords else None
-    if column.dtype.kind in "mM":
-        column = np.array(tables.label_texts(cube, name, column), dtype=object)
-        given = None if given is None else np.array(tables.label_texts(cube, name, given), dtype=object)
+    column = table[name]
     if name in DIMS or column.dtype.kind not in "fiu" or name in cube.coords:
-        found = set(column.tolist())
-        order = sorted(found) if given is None else dict.fromkeys(given.tolist())
+        given = plain_values(column)
+        found = set(given)
+        order = dict.fromkeys(plain_values(cube[name].values)) if name in cube.coords else sorted(found)
         labels = [one for one in order if one in found]
         at = {label: 1.0 - place / max(len(labels) - 1, 1) for place, label in enumerate(labels)}
         shown = labels[:: -(-len(labels) // 25)]
         texts = zip(tables.label_texts(cube, name, shown), shown, strict=True)
         ticks = {"y": [at[one] for one in shown], "text": [text or str(one) for text, one in texts]}
-        return np.array([at[one] for one in column.tolist()]), ticks
+        return np.array([at[one] for one in given]), ticks
     log = bool((column > 0).all()) and float(column.max()) > 20 * float(column.min())
     low, high = float(column.min()), float(column.max())
     values = style.decades(low, high) if log else np.linspace(low, high, 5).tolist() if high > low else [low]

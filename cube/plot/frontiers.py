@@ -470,9 +470,8 @@ def _match(
 ) -> tuple[tables.Array, tables.Array]:
     """Return the rows of each configuration that is in both tables."""
     keys = [name for name in (*CONFIGURATION, *own) if name in predicted and name in measured]
-    place = {labels: row for row, labels in enumerate(zip(*(predicted[key].tolist() for key in keys), strict=True))}
-    labels = zip(*(measured[key].tolist() for key in keys), strict=True)
-    pairs = [(place[one], row) for row, one in enumerate(labels) if one in place]
+    place, found = (tables.rows_by_labels(columns, keys) for columns in (predicted, measured))
+    pairs = [(place[labels][-1], row) for labels, rows in found.items() if labels in place for row in rows]
     left, right = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
     return left, right
 

@@ -13,10 +13,12 @@ from roofcube.errors import InvalidDataError
 from roofcube.explorer import stored, swept
 from roofcube.wording import (
     configuration_of,
+    configuration_text,
     digits_apart,
     distinct_texts,
     flag_words,
     percent,
+    plain_values,
     quantity,
     read_quantity,
     short,
@@ -108,6 +110,16 @@ def test_limits_are_read_in_the_unit_of_the_variable_however_it_is_spelt(unit, l
     assert read_quantity("200ms", unit, what="limit") == pytest.approx(limit, rel=1e-15)
     with pytest.raises(InvalidDataError, match=f"`limit`: expected a number in {unit}, got '200W'; write it so"):
         read_quantity("200W", unit, what="limit")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.array([1.0, np.nan, np.nan]), np.array(["2026", "NaT", "NaT"], "M8[ns]"), np.array([1, np.nan], object)],
+)
+def test_what_is_missing_is_one_label(labels):
+    assert len({*plain_values(labels), *plain_values(labels)}) == 2
+    assert distinct_texts(list(labels))[1:] == ["not known"] * (len(labels) - 1)
+    assert configuration_text({"platform": "TX2", "batch": float("nan")}) == "TX2, batch not known"
 
 
 def test_units_of_human_scale():

@@ -29,6 +29,7 @@ from roofcube.wording import (
     flag_words,
     inputs_are_tokens,
     labelled_text,
+    plain_values,
     quantity,
     said_order,
     shown_unit,
@@ -409,7 +410,7 @@ def told(cube: xr.Dataset, columns: Columns) -> Columns:
     """Add `configuration`, the text of tooltips, and `flags`: 20 µs a row, which very many marks do without."""
     nowhere = columns["platform"][:1].tolist() == [NO_PLATFORM]
     known = [dim for dim in DIMS if dim in columns and not (nowhere and dim == "platform")]
-    labels = zip(*(columns[dim].tolist() for dim in known), strict=True)
+    labels = zip(*(plain_values(columns[dim]) for dim in known), strict=True)
     configurations = [configuration_text(dict(zip(known, row, strict=True))) for row in labels]
     own = [[f"{dim} {text}" for text in label_texts(cube, dim, columns[dim])] for dim in own_dims(cube, columns)]
     rows = zip(configurations or [""] * len(columns["platform"]), *own, strict=True)
@@ -546,7 +547,7 @@ def believed(cube: xr.Dataset, columns: Columns, names: Iterable[str]) -> Column
 
 def several(columns: Columns, name: str) -> bool:
     """Check whether a column takes more than one value."""
-    return name in columns and len(set(columns[name].tolist())) > 1
+    return name in columns and len(set(plain_values(columns[name]))) > 1
 
 
 def labels_of(cube: xr.Dataset, columns: Columns, dims: Iterable[str], beside: Iterable[Columns] = ()) -> Array:
@@ -571,7 +572,7 @@ def _at_one_pruning(tables: Iterable[Columns]) -> set[Any]:
     pruned = [columns for columns in tables if "pruning" in columns and "topology" in columns]
     pairs: set[tuple[Any, Any]] = set()
     for columns in pruned:
-        pairs |= set(zip(columns["topology"].tolist(), columns["pruning"].tolist(), strict=True))
+        pairs |= set(rows_by_labels(columns, ("topology", "pruning")))
     return {topology for topology, count in Counter(topology for topology, _ in pairs).items() if count == 1}
 
 
@@ -582,7 +583,7 @@ def short_label(dim: str, label: Any) -> str:
 
 def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
     """Write labels of a dim, those of the user's own dims in the unit that is shown: 0.5 TOP/s."""
-    labels = list(labels)
+    labels = plain_values(labels) if isinstance(labels, np.ndarray) else list(labels)
     if dim in DIMS:
         texts = [short_label(dim, label) for label in labels]
         if len(set(texts)) == len(set(labels)):
@@ -596,7 +597,7 @@ def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
     """Labels of a dim that occur, in the order of the cube; platforms device class by device class."""
     found = set(labels)
-    known = cube[dim].values.ravel().tolist() if dim in cube.coords else sorted(found)
+    known = plain_values(cube[dim].values) if dim in cube.coords else sorted(found)
     ordered = [label for label in dict.fromkeys(known) if label in found]
     ordered += sorted(found - set(ordered), key=str)
     class_of = device_classes(cube) if dim == "platform" else {}
@@ -608,7 +609,7 @@ def device_classes(cube: xr.Dataset) -> dict[str, str]:
     """Return the device class of each platform, where the cube knows it."""
     if "device_class" not in cube.coords or "platform" not in cube.coords:
         return {}
-    names, classes = (np.ravel(cube[name].values).tolist() for name in ("platform", "device_class"))
+    names, classes = (plain_values(cube[name].values) for name in ("platform", "device_class"))
     return dict(zip(names, classes, strict=True)) if len(names) == len(classes) else {}
 
 
@@ -637,7 +638,7 @@ def threaded(cube: xr.Dataset) -> list[str]:
 def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], Array]:
     """Row numbers of each combination of labels, in order of appearance."""
     groups: dict[tuple[Any, ...], list[int]] = {}
-    for row, labels in enumerate(zip(*(table[key].tolist() for key in keys), strict=True)):
+    for row, labels in enumerate(zip(*(plain_values(table[key]) for key in keys), strict=True)):
         groups.setdefault(labels, []).append(row)
     return {labels: np.array(rows, dtype=np.intp) for labels, rows in groups.items()}
 
@@ -645,7 +646,7 @@ def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...],
 def ranked(cube: xr.Dataset, columns: Columns, *keys: Array, dim: str = "platform") -> Columns:
     """Sort the rows by the fixed order of the labels of a dim, then by keys."""
     if dim in columns:
-        labels = columns[dim].tolist()
+        labels = plain_values(columns[dim])
         place = {label: rank for rank, label in enumerate(labels_in_order(cube, dim, labels))}
         keys = (np.array([place[label] for label in labels]), *keys)
     return taken(columns, np.lexsort(keys[::-1]))

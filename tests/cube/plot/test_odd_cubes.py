@@ -794,6 +794,32 @@ def test_a_unit_that_nothing_converts_is_not_drawn(draw):
         draw(cube)
 
 
+UNKNOWN = [np.array([20.0, np.nan, 60.0]), np.array(["2026-01-01", "NaT", "2026-01-03"], "M8[ns]")]
+
+
+@pytest.fixture(params=UNKNOWN, ids=["NaN", "NaT"])
+def with_a_missing_label(request):
+    rng, dims = np.random.default_rng(0), ("platform", "topology", "lab", "batch")
+    speed = 10 ** rng.uniform(2, 4, (2, 2, 3, 2))
+    values = {"predicted_throughput": speed, "measured_throughput": speed / 2, "measured_top1": 80 + speed / 1e3}
+    variables = {name: (dims, of) for name, of in values.items()}
+    variables |= {"measured_latency": (dims, np.array([1, 8]) / speed), "top1": ("topology", [80.0, 90.0])}
+    return xr.Dataset(
+        variables, {"platform": ["A", "B"], "topology": ["N", "M"], "lab": request.param, "batch": [1, 8]}
+    )
+
+
+def test_a_missing_label_is_a_label(with_a_missing_label):
+    notes = [one.text for one in rendered(rc.plot.overlap(with_a_missing_label)).select({"type": Title})]
+    assert any(note.startswith("12 configurations matched, 0 predicted only (pale), 0 measured only") for note in notes)
+    lines = source(rc.plot.latency_throughput(with_a_missing_label), "latency_throughput.lines")
+    assert [len(line) for line in lines["x"]] == [2] * 12
+    cells = source(rc.plot.parallel(with_a_missing_label, "lab", "measured_throughput"), "parallel.lines")
+    assert set(cells["y0"]) == {0.0, 0.5, 1.0}
+    assert "not known" in set(cells["lab_text"])
+    assert "" not in set(cells["lab_text"])
+
+
 def with_own_dim():
     dims = ("platform", "context")
     return xr.Dataset(
