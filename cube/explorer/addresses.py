@@ -235,6 +235,8 @@ def _literal(value: Any) -> str:
         return f"({', '.join(_literal(one) for one in value)})"
     if isinstance(value, list):
         return f"[{', '.join(_literal(one) for one in value)}]"
+    if isinstance(value, float | np.datetime64 | np.timedelta64) and value != value:
+        return "float('nan')"
     if isinstance(value, np.datetime64):
         return repr(label_text(value))
     if isinstance(value, np.timedelta64):

@@ -20,6 +20,7 @@ __all__ = ["MOST_LABELS", "Category", "category_of", "label_text", "quoted", "sh
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_LABELS = 24  # numbers along a dim that are chosen one by one; of more, a range is
+UNNAMED = "(empty)"  # a label without a letter, as a reader sees it
 SAFE = " +-()[]*&='!;:@/$"  # marks that an id holds as they are
 
 
@@ -64,7 +65,7 @@ def spaced(name: str) -> str:
 def label_text(label: Any) -> str:
     """Write a label so that it can be read back: 100 for 100.0, text as it is, times without idle digits."""
     if isinstance(label, np.datetime64 | np.timedelta64):
-        return moment_text(label)
+        return moment_text(label) or "NaT"
     if isinstance(label, float) and abs(label) < 1e15 and label.is_integer():
         return str(int(label))
     return str(label)
@@ -76,8 +77,9 @@ def category_of(cube: xr.Dataset, name: str) -> Category | None:
     if values.dtype.kind not in "UOiufbmM" or is_code(cube, name):
         return None
     given = plain_values(values)
-    texts = ["" if label is None or label != label else label_text(label) for label in given]
-    distinct = dict.fromkeys(text for text in texts if text)
+    missing = {None, "", *(label for label in given if label != label)} if name not in cube.dims else set()
+    texts = [label_text(label) for label in given]
+    distinct = dict.fromkeys(text for text, label in zip(texts, given, strict=True) if label not in missing)
     numeric = values.dtype.kind in "iufb"
     beside = name not in cube.dims and str(cube[name].dims[0]) in cube.coords  # a property of a label, not a label
     if len(distinct) < 2 or (numeric and (beside or len(distinct) > MOST_LABELS)):
@@ -94,7 +96,7 @@ def category_of(cube: xr.Dataset, name: str) -> Category | None:
 
 def shown_labels(labels: list[Any], unit: str = "", digits: int = FEWEST_DIGITS) -> list[str]:
     """Write labels for a reader: numbers with their unit and as few digits as tell them apart, texts inert."""
-    texts = distinct_texts(labels, unit, digits=digits)
+    texts = [text or UNNAMED for text in distinct_texts(labels, unit, digits=digits)]
     return inert_labels(texts) if any(isinstance(label, str) for label in labels) else texts
 
 

@@ -2,7 +2,7 @@
 
 What a limit may be: ``(low, high)``, both inclusive and None for open, for numbers and datetimes (a day or month as
 text to its end); a label, a list or a set of labels, or a slice for coordinates; names of flags, ``"not "``
-before a name for its negation; a boolean DataArray. NaN meets no limit.
+before a name for its negation; a boolean DataArray. NaN meets no limit; a missing label is kept where a list names it.
 """
 
 from __future__ import annotations
@@ -290,17 +290,18 @@ def _labels_kept(name: str, labels: Array, wanted: Any, unit: str) -> Array:
             raise _no_limit(name, wanted, unit)
         msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list them, or give a slice from label to label"
         raise InvalidDataError(msg)
-    listed = _listed(wanted)
+    listed, missing = _listed(wanted), np.asarray(pd.isna(labels)) & isinstance(wanted, list)
+    asked = [one for one in listed if not (missing.any() and pd.isna(one) is True)]
+    missing &= len(asked) < len(listed)
     if labels.dtype.kind in "mM":
-        for one in listed:
+        for one in asked:
             if not moments.among(name, labels, [one]).any():
                 raise unknown_label(name, one, labels)
-        return np.flatnonzero(moments.among(name, labels, listed))
-    listed = [as_label(one, labels.dtype) for one in listed]
+        return np.flatnonzero(moments.among(name, labels, asked) | missing)
     known = labels.tolist()
     choices = _without_missing(known)
-    kept = {_label(name, one, choices, labels.dtype) for one in listed}
-    return np.array([place for place, label in enumerate(known) if label in kept], dtype=np.intp)
+    kept = {_label(name, as_label(one, labels.dtype), choices, labels.dtype) for one in asked}
+    return np.flatnonzero(missing | np.array([label in kept for label in known], dtype=bool))
 
 
 def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
@@ -325,7 +326,7 @@ def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
 
 
 def _without_missing(labels: Iterable[Any]) -> list[Any]:
-    """Return each label once, without None and NaN, which no limit means."""
+    """Return each label once, without None and NaN, which nothing spells."""
     return [one for one in dict.fromkeys(labels) if one is not None and one == one]
 
 

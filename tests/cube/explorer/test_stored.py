@@ -183,6 +183,30 @@ ODD = {
 }
 
 
+NAMELESS = {
+    "NaN": np.array([20.0, np.nan, 60.0]),
+    "NaT": np.array(["2026-01-01", "NaT", "2026-01-03"], "M8[ns]"),
+    "None": np.array(["a", None, "b"], object),
+    "empty": np.array(["a", "", "b"]),
+}
+
+
+@pytest.mark.parametrize("kind", NAMELESS)
+def test_a_label_that_says_nothing_has_a_box_as_all_others(kind):
+    dims = ("platform", "lab")
+    cube = xr.Dataset({"speed": (dims, np.arange(6.0).reshape(2, 3))}, {"platform": ["A", "B"], "lab": NAMELESS[kind]})
+    app = rc.explore(cube)
+    category = app.source.categories("values")["lab"]
+    assert category.shown[1] == ("(empty)" if kind == "empty" else "not known")
+    assert app.answer.counts["lab"].tolist() == [2, 2, 2]
+    app.receive({"do": "keep", "name": "lab", "text": category.texts[1], "on": True})
+    names = {"rc": rc, "cube": cube}
+    exec(app.python(), names)
+    assert float(names["best"]["speed"]) == app.answer.rows.column("speed")[app.answer.best] == 4.0
+    settings, complaints = read_address(written(app.view, app.source), app.source)
+    assert (settings["keep"], complaints) == (app.view.keep, [])
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_odd_cubes_are_asked_as_all_others(name):
     app = rc.explore(ODD[name])
