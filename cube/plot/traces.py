@@ -34,7 +34,10 @@ LOOKS = {
     "stuck_sample": ("square", "#aa3377", 7),
     "impossible_sample+stuck_sample": ("square", "#d55e00", 7),
 }
-GOOD = ("circle", style.MEASURED, 2)
+GOOD, GOOD_OF_FEW = ("circle", style.MEASURED, 2), ("circle", style.MEASURED, 5)
+FEW = 12  # samples of a run whose marks are large enough to be seen alone
+NARROWEST = 270  # pixels of a run, in which its name can be read
+AROUND = 2.0  # seconds before and after a run
 
 
 def power_trace(traces: Any, *, topologies: str | Sequence[str] | None = None) -> Any:
@@ -71,20 +74,24 @@ def power_trace(traces: Any, *, topologies: str | Sequence[str] | None = None) -
     runs = table.partition_by("platform", "mode", "topology", as_dict=True)
     across, down = (list(dict.fromkeys(map(part, runs))) for part in (itemgetter(0, 1), itemgetter(2)))
     bounds = style.log_bounds(table["watts"])
+    columns = min(len(across), style.WIDTH // NARROWEST)
+    keys = [(*hardware, topology) for topology in down for hardware in across]
+    # where the hardware of a network takes several rows, a column is of none, and keeps no place for what was not run
+    keys = [key for key in keys if key in runs or columns == len(across)]
     panels = []
-    for topology in down:
-        longest = max(float(run["sample"].to_numpy().max()) for key, run in runs.items() if key[2] == topology)
-        for hardware in across:
-            run, name = runs.get((*hardware, topology), table.clear()), f"{' '.join(hardware)} · {topology}"
-            looks: dict[str, Any] = {"width": style.WIDTH // len(across), "last": topology == down[-1]}
-            panels.append(_stretch(run, name, (-2.0, 1.03 * longest), bounds, **looks))
+    for number, key in enumerate(keys):
+        longest = max(float(run["sample"].to_numpy().max()) for other, run in runs.items() if other[2] == key[2])
+        seconds = -AROUND, longest + max(AROUND, 0.03 * longest)
+        looks: dict[str, Any] = {"width": style.WIDTH // columns, "last": number >= len(keys) - columns}
+        run, name = runs.get(key, table.clear()), f"{' '.join(key[:2])} · {key[2]}"
+        panels.append(_stretch(run, name, seconds, bounds, **looks))
     rules = table["rule"].to_list()
     impossible, stuck = (sum(name in (rule or "") for rule in rules) for name in WORDS)
     head = (
         f"{impossible} impossible (orange) and {stuck} stuck (box) samples of {len(rules)}; "
         "one sample is one second, line = mean of the good ones"
     )
-    return layout(panels, name="power_trace", columns=len(across), title=head)
+    return layout(panels, name="power_trace", columns=columns, title=head)
 
 
 def _samples(traces: Any, topologies: str | Sequence[str] | None) -> pl.DataFrame:
@@ -123,7 +130,8 @@ def _stretch(
 ) -> Any:
     """Draw the samples of one run and the mean of the good ones."""
     rules, bad = run["rule"].to_list(), run["rule"].is_not_null().to_numpy()
-    marker, colour, size = zip(*(LOOKS.get(rule, GOOD) for rule in [*rules, None]), strict=True)
+    good = GOOD if len(rules) > FEW else GOOD_OF_FEW
+    marker, colour, size = zip(*(LOOKS.get(rule, good) for rule in [*rules, None]), strict=True)
     columns: dict[str, Any] = {
         "platform": run["platform"].to_list(), "topology": run["topology"].to_list(),
         "second": run["sample"].to_numpy().astype("f8"), "watts": run["watts"].to_numpy().astype("f4"),
@@ -131,10 +139,10 @@ def _stretch(
         "state": [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules],
         "size": np.array(size[:-1]), "marker": marker[:-1], "colour": colour[:-1],
     }  # fmt: skip
-    good, lost = columns["watts"][~bad & np.isfinite(columns["watts"])], int(bad.sum())
+    sound, lost = columns["watts"][~bad & np.isfinite(columns["watts"])], int(bad.sum())
     missing = int((~np.isfinite(columns["watts"])).sum())
-    level = float(good.mean()) if good.size else float("nan")
-    mean = f"mean {with_unit(level, 'W')}" if good.size else "no good sample"
+    level = float(sound.mean()) if sound.size else float("nan")
+    mean = f"mean {with_unit(level, 'W')}" if sound.size else "no good sample"
     mean += f", {counted(missing, 'sample')} without watts" if missing else ""
     line = {"x0": [seconds[0]], "y0": [level], "x1": [seconds[1]], "y1": [level]}
     line |= {column: columns[column][:1] or [""] for column in ("platform", "topology")}

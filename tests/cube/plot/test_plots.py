@@ -18,7 +18,7 @@ import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.plot.drawing.elements import rendered
 from roofcube.plot.drawing.points import colours_of
-from roofcube.plot.drawing.style import platform_colours
+from roofcube.plot.drawing.style import WIDTH, platform_colours
 from roofcube.plot.roofline_figures import spread_labels
 from roofcube.vocabulary import GRADES, QUALITY
 from roofcube.wording import percent
@@ -383,6 +383,31 @@ def test_power_trace_marks_bad_samples():
     assert sum("stuck" in state for state in states) == 37
     idle = sources(rc.plot.power_trace(traces, topologies=["idle"]), "power_trace.samples")
     assert sum(len(run["watts"]) for run in idle) == traces.filter(pl.col("topology") == "idle").height
+
+
+def metered(boards, samples):
+    """Power of some boards, a run each."""
+    rows = [(f"Accelerator board {board}", sample) for board in range(boards) for sample in range(samples)]
+    platforms, seconds = zip(*rows, strict=True)
+    return pl.DataFrame({"platform": platforms, "sample": seconds}).with_columns(
+        mode=pl.lit("default"), topology=pl.lit("Net"), power_w=pl.lit(2.5)
+    )
+
+
+@pytest.mark.parametrize(("boards", "columns"), [(1, 1), (3, 3), (4, 4), (5, 4), (40, 4)])
+def test_many_runs_take_several_rows(boards, columns):
+    traces = metered(boards, 20)
+    planes = list(rendered(rc.plot.power_trace(traces)).select({"name": "power_trace.run"}))
+    assert {plane.width for plane in planes} == {WIDTH // columns}
+    assert sum(plane.xaxis[0].axis_label == "time (s)" for plane in planes) == columns
+    notes = [title.text for title in rendered(rc.plot.power_trace(traces)).select({"type": Title})]
+    assert all(any(note.startswith(f"Accelerator board {board} default") for note in notes) for board in range(boards))
+
+
+def test_a_run_of_one_sample_is_seen():
+    plane = rendered(rc.plot.power_trace(metered(1, 1))).select_one({"name": "power_trace.run"})
+    assert plane.x_range.start < 0.0 < plane.x_range.end
+    assert min(source(rc.plot.power_trace(metered(1, 1)), "power_trace.samples")["size"]) >= 5
 
 
 # any cube -------------------------------------------------------------------------------------------------------------
