@@ -173,7 +173,8 @@ def log_axis(label: str, values: tables.Array, floor: float, texts: Iterable[str
 
 def linear_axis(label: str, values: tables.Array, texts: Iterable[str], pixels: float) -> Axis:
     """Return the axis of bars that start at zero, on so many pixels, with room for the texts at their ends."""
-    return Axis(label, (0.0, float(_length_with(np.nan_to_num(values), texts, pixels))))
+    length = float(_length_with(np.nan_to_num(values), texts, pixels))
+    return Axis(label, (0.0, length or 1.0))  # of zeros alone it may be any, but for none
 
 
 def _length_with(lengths: tables.Array, texts: Iterable[str], pixels: float) -> Any:
