@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["heatmap"]
 
-LETTER = 6.5  # pixels that a letter of a head is wide
+LETTER, CAPITAL = 6.5, 9.0  # pixels that a letter of a head is wide
+BORDER = 110  # pixels right of the frame that the bar of colours takes
 CELL = 22  # pixels a row takes
 LONGEST = 9  # letters of a meaning in a cell
 LEGIBLE = 12  # pixels that a row with numbers takes at least
@@ -88,18 +89,20 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     ticks = tuple((place, label) for (_, label), place in columns.places.items())
     heads = tuple((place, group) for group, place in columns.middles.items())
     step = -(-len(ticks) // 40)
-    widest = LETTER * max((len(line) for _, label in ticks for line in label.split("\n")), default=0)
+    widest = max((_pixels(line) for _, label in ticks for line in label.split("\n")), default=0.0)
     beside = [max(map(len, texts), default=0) for texts in zip(*grid.row_factors, strict=True)]
     inside = style.WIDTH - max(300, 150 + LETTER * sum(beside))  # pixels of all cells
-    turned = widest > inside / columns.length
+    above, beyond, turned = 0, 0.0, widest > inside / columns.length
     if turned:
         ticks = tuple((place, label.replace("-\n", "-").replace("\n", " ")) for place, label in ticks)
-    above = int(np.sin(np.radians(TURN)) * LETTER * max(len(label) for _, label in ticks)) if turned else 0
+        above = int(np.sin(np.radians(TURN)) * max(_pixels(label) for _, label in ticks))
+        beyond = _beyond(ticks[::step], inside / columns.length, columns.length)
+        inside -= max(0.0, beyond - BORDER)
     height = rows.height(CELL, around=180 + above)
     room = inside / columns.length, (height - 180 - above) / rows.length  # pixels of a cell
     legible = grid.letters * LETTER <= room[0] and room[1] >= LEGIBLE
     bounds_x = (-0.5, columns.length - 0.5)
-    x = Axis(bounds=bounds_x, ticks=ticks[::step], heads=heads, at_top=True, turned=turned, grid=False)
+    x = Axis(bounds=bounds_x, ticks=ticks[::step], heads=heads, at_top=True, turned=turned, beyond=beyond, grid=False)
     scale = grid.colour_options()
     if grid.values.size > MOST:
         bounds = (-0.5, 0.5 - rows.length, columns.length - 0.5, 0.5)
@@ -117,6 +120,17 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     tags = [finding.tag()] if finding is not None and grid.values.size <= MOST else []
     more: dict[str, Any] = {"title": grid.title(), "notes": notes, "key": grid.key(), "tags": tags}
     return plane([cells], name="heatmap", x=x, y=y, height=height, **more)
+
+
+def _pixels(head: str) -> float:
+    return sum(CAPITAL if letter.isupper() or not letter.isascii() else LETTER for letter in head)
+
+
+def _beyond(ticks: Sequence[tuple[float, str]], cell: float, length: float) -> float:
+    """Return the pixels that turned heads reach beyond the frame: Bokeh moves what has none over its neighbours."""
+    across = float(np.cos(np.radians(TURN)))
+    reached = (across * _pixels(head) - cell * (length - 0.5 - place) for place, head in ticks)
+    return max(0.0, *reached)
 
 
 def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:

@@ -8,6 +8,7 @@ this module, because a closure cannot be pickled.
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
@@ -311,6 +312,7 @@ class Axis:
     heads: tuple[tuple[float, str], ...] = ()
     at_top: bool = False
     turned: bool = False  # texts too long to stand beside one another
+    beyond: float = 0.0  # pixels right of the frame that they take
     shown: bool = True
     grid: bool = True
 
@@ -461,6 +463,8 @@ def _set_axis(figure: Any, letter: str, axis: Axis) -> None:
         drawn.major_tick_line_color = drawn.axis_line_color = None
     if not axis.grid:
         getattr(figure, f"{letter}grid").grid_line_color = None
+    if axis.beyond:
+        figure.min_border_right = math.ceil(axis.beyond)
 
 
 def _add_heads(figure: Any, letter: str, axis: Axis) -> None:

@@ -357,6 +357,24 @@ def test_a_long_name_has_the_looks_of_its_whole(whole):
     )
 
 
+@pytest.mark.parametrize(("name", "room"), [("AMD RADEON PRO W7900 DUAL BOARD", 130), ("Board", None)])
+def test_the_last_heads_of_a_heatmap_have_room(name, room):
+    """Bokeh moves a head that would leave the figure to the left, over its neighbours."""
+    cube = xr.Dataset(
+        {"predicted_throughput": (("platform", "topology"), np.arange(1.0, 61.0).reshape(30, 2))},
+        {"platform": [f"{name} {number:02d}" for number in range(30)], "topology": ["N", "M"]},
+    )
+    figure = rendered(rc.plot.heatmap(cube))
+    assert (figure.min_border_right or 0) >= (room or 0)
+    assert room or (figure.min_border_right or 0) < 60
+
+
+def test_a_power_of_nothing_is_drawn():
+    cube = xr.Dataset({"power_full": ("platform", [0.0, 0.0], {"units": "W"})}, {"platform": ["A", "B"]})
+    figure = rendered(rc.plot.power(cube))
+    assert (figure.x_range.start, figure.x_range.end) == (0.0, 1.0)
+
+
 # heatmaps -------------------------------------------------------------------------------------------------------------
 
 
