@@ -28,7 +28,7 @@ from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
 from roofcube.sweep.trust import impossible_bits
-from roofcube.vocabulary import CONFIGURATION
+from roofcube.vocabulary import CONFIGURATION, MEASURED_ACCURACIES
 from roofcube.wording import NOT_KNOWN, counted, listed, percent, with_thousands
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ REACHED = Finding(
     same=(MIDDLE, NOT_KNOWN),
     single=("No configuration was both predicted and measured as is possible",),
 )
+ACCURACIES = {"top1", "top5", *MEASURED_ACCURACIES}
+WANTING = "not drawn for want of an accuracy"
 POSSIBLE = ("predicted_throughput", "top1")  # the objectives of the theoretical front
 
 
@@ -153,7 +155,7 @@ def _trade_off(
     """Draw the front alone, or with all points behind it."""
     wanted, how = _objectives(cube, objectives, scope)
     x, y = wanted
-    pair = x, y
+    pair, wanting = (x, y), 0
     if isinstance(cube, Sweep):
         senses, size = senses_of(cube, wanted), cube.size
         cube = best = tables.require(cube.pareto(senses, ties="all"), pair, figure=name)
@@ -163,6 +165,8 @@ def _trade_off(
         known = cube.assign(finite)
         senses, size = senses_of(cube, wanted), int((known[x] * known[y]).notnull().sum())
         best = _front_over_used_dims(known, senses)
+        accuracies = [(one, other) for one, other in (pair, pair[::-1]) if other in ACCURACIES]
+        wanting = sum(_without_accuracy(known, *both) for both in accuracies)
         if alone and (lost := int((cube[x] * cube[y]).notnull().sum()) - size):
             tables.warn_of_infinite(lost, pair)
     table = tables.records(best if alone else cube, pair)
@@ -202,8 +206,8 @@ def _trade_off(
     looks_of_pale = {**LOOKS, "line_alpha": 0.3, "fill_alpha": 0.15, "tooltip": looks["tooltip"]}
     others_drawn = [points(pale, "x", "y", name=f"{name}.others", **looks_of_pale)] if pale else []
     parts, key = [*drawn[:-1], *others_drawn, stairs, drawn[-1]], platform_key(marked, pale)
-    tags = [finding.tag()] * whole
-    more: dict[str, Any] = {"title": title, "notes": [note, shade], "key": key, "tags": tags}
+    tags, unseen = [finding.tag()] * whole, f"{WANTING}: {counted(wanting, 'point')}" if wanting else ""
+    more: dict[str, Any] = {"title": title, "notes": [note, unseen, shade], "key": key, "tags": tags}
     return plane(parts, name=name, x=axes[0], y=axes[1], height=HEIGHT, **more)
 
 
@@ -213,6 +217,11 @@ def _on_front(marks: str, *, named: bool) -> Finding:
     words = ((front, " of ", count, f" {verb} on the front") for verb in ("are", "is"))
     title, single = ((*one, whose) if named else one for one in words)
     return Finding(marks, title, same=(front, "1"), single=single)
+
+
+def _without_accuracy(cube: xr.Dataset, rate: str, accuracy: str) -> int:
+    """Count the cells of which the accuracy alone is not known."""
+    return int((cube[rate].notnull() & cube[accuracy].isnull()).sum())
 
 
 def _beaten(cube: xr.Dataset, front: tables.Columns, pair: Sequence[str]) -> tables.Columns:
@@ -487,8 +496,8 @@ def _overlap_words(
     best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], both: int, scope: str
 ) -> list[str]:
     drawn_of = zip(best.values(), (POSSIBLE, pair), strict=True)
-    not_drawn = [int((one[x].notnull() & one[y].isnull()).sum()) for one, (x, y) in drawn_of]
-    lost = "; not drawn for want of an accuracy: {} predicted, {} measured".format(*not_drawn) if any(not_drawn) else ""
+    not_drawn = [_without_accuracy(one, *both) for one, both in drawn_of]
+    lost = "; {}: {} predicted, {} measured".format(WANTING, *not_drawn) if any(not_drawn) else ""
     alone = [count - both for count in counts]
     matched = counted(both, "configuration")
     told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"

@@ -801,6 +801,23 @@ def test_a_share_lies_on_the_axis_of_percentages():
     assert sorted(measured.data_source.data["y"]) == [89.0, 94.0]
 
 
+@pytest.mark.parametrize("draw", [rc.plot.pareto, rc.plot.front])
+@pytest.mark.parametrize("kind", ["predicted", "measured"])
+def test_points_without_an_accuracy_are_told(draw, kind):
+    rate, accuracy = (f"{kind}_throughput", "top1" if kind == "predicted" else "measured_top1")
+    cube = xr.Dataset(
+        {
+            rate: (("platform", "topology"), [[1.0, 2.0, 3.0], [4.0, 5.0, np.nan]]),
+            accuracy: ("topology", [80.0, 90.0, np.nan]),
+        },
+        {"platform": ["A", "B"], "topology": ["K", "L", "M"]},
+    )
+    assert "not drawn for want of an accuracy: 1 point" in texts(draw(cube))
+    swapped = draw(cube, objectives={accuracy: "max", rate: "max"})
+    assert "not drawn for want of an accuracy: 1 point" in texts(swapped)
+    assert not any("for want of" in text for text in texts(draw(cube.isel(topology=[0, 1]))))
+
+
 @pytest.mark.parametrize("draw", [rc.plot.latency_throughput, rc.plot.boxes, rc.report])
 def test_a_unit_that_nothing_converts_is_not_drawn(draw):
     given = {"measured_throughput": ([10.0, 20.0], "1/s"), "measured_latency": ([5e5, 2e5], "cycles")}
