@@ -32,6 +32,7 @@ __all__ = [
     "axis",
     "bytes_in_file",
     "check_labelled",
+    "check_labels_apart",
     "column_of",
     "cube_in_numpy",
     "dataset_of",
@@ -321,6 +322,31 @@ def check_labelled(cube: xr.Dataset, table: pl.DataFrame) -> None:
                 f"`cube`: expected labels along {dim!r}, by which rows find their cells, got none, and the rows have a "
                 f"column {column!r}; rename that where it says something else, or give labels, "
                 f"cube.assign_coords({dim}=[...]), or keep one of them and the rows of it"
+            )
+            raise InvalidDataError(msg)
+
+
+def check_labels_apart(cube: xr.Dataset) -> None:
+    """Raise where a dim has a label twice, for who finds by its label what is drawn or told of a cell.
+
+    Questions take it: they go by places, and a limit on the label keeps both.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the label, the dim and the fix.
+
+    Examples
+    --------
+    >>> check_labels_apart(xr.Dataset(coords={"platform": ["Kite", "Falcon"]}))
+    """
+    for dim in (str(dim) for dim in cube.dims if dim in cube.coords):
+        labels = plain_values(known_labels(dim, cube.variables[dim]))
+        if len(set(labels)) < len(labels):
+            twice = next(label for label, count in Counter(labels).items() if count > 1)
+            msg = (
+                f"`cube`: expected each label along {dim!r} once, got {twice!r} twice; give them other names, "
+                f"cube.assign_coords({dim}=[...]), or keep the first of each, cube.drop_duplicates({dim!r})"
             )
             raise InvalidDataError(msg)
 

@@ -13,7 +13,7 @@ from roofcube import datasets
 from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.errors import check_kind
 from roofcube.inert import inert_label, with_inert_labels
-from roofcube.labels import is_judged, locate, whole_flags
+from roofcube.labels import check_labels_apart, is_judged, locate, whole_flags
 from roofcube.measured.join import benchmark, holds, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
@@ -139,6 +139,7 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     source = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     check_kind("cube", source, xr.Dataset, do="pass the name of a task, or a cube of `roofcube.predict` or `join`")
     check_fits("report", PASSES * source.nbytes)
+    check_labels_apart(source)
     source = in_known_units(source)
     task = source.attrs.get("task")
     every = _embedded_rows(source, task)

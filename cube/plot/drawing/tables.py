@@ -14,7 +14,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputError, check_choice, unknown_label
 from roofcube.inert import GIVEN, inert_label, with_inert_labels
-from roofcube.labels import dims_in_order, flat_column, is_judged, locate, whole_flags
+from roofcube.labels import check_labels_apart, dims_in_order, flat_column, is_judged, locate, whole_flags
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.hardware import in_known_units
 from roofcube.model.offered import as_product
@@ -153,6 +153,7 @@ def require(
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
+    check_labels_apart(cube)
     cube = in_known_units(as_product(cube))
     for name in names:
         where = "join(cube, measurements)" if name.startswith(MEASURED) else "predict(inputs)"

@@ -801,6 +801,20 @@ def test_a_share_lies_on_the_axis_of_percentages():
     assert sorted(measured.data_source.data["y"]) == [89.0, 94.0]
 
 
+TWICE = {"Kite": ["Kite", "Kite", "Falcon"], "nan": [20.0, np.nan, np.nan], "7": [7, 7, 8]}
+
+
+@pytest.mark.parametrize("label", TWICE)
+@pytest.mark.parametrize("draw", [rc.plot.overlap, rc.plot.heatmap, rc.plot.power, rc.plot.boxes, rc.report])
+def test_a_label_that_a_dim_has_twice_is_not_drawn(draw, label, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("predicted_throughput", "top1", "measured_throughput", "measured_latency", "measured_top1", "power_full")
+    cube = xr.Dataset({name: ("rig", [50.0, 60.0, 70.0]) for name in names}, {"rig": TWICE[label]})
+    with pytest.raises(InvalidDataError, match=rf"`cube`: expected each label along 'rig' once, got '?{label}'? twice"):
+        draw(cube)
+    draw(cube.drop_duplicates("rig"))
+
+
 @pytest.mark.parametrize("draw", [rc.plot.pareto, rc.plot.front])
 @pytest.mark.parametrize("kind", ["predicted", "measured"])
 def test_points_without_an_accuracy_are_told(draw, kind):
