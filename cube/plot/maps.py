@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,6 @@ from roofcube.vocabulary import DIMS
 from roofcube.wording import distinct_texts, listed, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import xarray as xr
 
     from roofcube.sweep import Sweep
@@ -129,7 +128,7 @@ def map(  # noqa: A001  the name of a figure
     lines = segments(_crossover(first, across.edges, down.edges), name="map.crossover", color=style.INK, line_width=2)
     counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
     shown = sorted(counts, key=lambda name: -counts[name])[:NAMED] if rivals else []
-    title = "Nothing is known here"
+    title = "" if counts else _why_empty(cube, objective, where)
     if counts and rivals:
         title = _won(names, np.where(margin == 0, -1, first), int(known.sum()), words)
     elif counts:
@@ -144,6 +143,14 @@ def _in_shown_units(answer: xr.Dataset, dims: tuple[str, str]) -> xr.Dataset:
     numeric = [dim for dim in dims if dim in answer.coords and answer[dim].dtype.kind in "fiu"]
     shown = {dim: tables.array_of(answer, dim).assign_attrs(units=tables.scale_of(answer, dim)[1]) for dim in numeric}
     return answer.assign_coords(shown)
+
+
+def _why_empty(cube: xr.Dataset | Sweep, objective: str, where: Mapping[str, Any] | None) -> str:
+    """Say whether limits exclude all, or nothing is known."""
+    if where is None or not bool(best(cube, objective)["found"]):
+        return "Nothing is known here"
+    named = [name.replace("_", " ") for name in where] if isinstance(where, Mapping) else []
+    return f"No cell meets the limits{f' on {listed(named)}' if named else ''}"
 
 
 def _names(answer: xr.Dataset, dim: str) -> list[str]:

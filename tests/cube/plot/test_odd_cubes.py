@@ -473,6 +473,18 @@ def test_a_title_names_nobody_who_is_only_level(level):
     assert rendered(rc.plot.efficiency(level)).title.text.endswith("highest 50.0 % (Alpha and 1 other)")
 
 
+def test_a_map_without_a_cell_says_why(level):
+    limits = {"predicted_throughput": (1e12, None), "pruning": [100]}
+    none = rendered(rc.plot.map(level, "topology", "pruning", where=limits)).title.text
+    assert none == "No cell meets the limits on predicted throughput and pruning"
+    masked = rendered(rc.plot.map(level, "topology", "pruning", where=level.predicted_throughput > 1e12)).title.text
+    assert masked == "No cell meets the limits"
+    blank = level.assign(predicted_throughput=level.predicted_throughput * np.nan)
+    for where in (None, limits):
+        title = rendered(rc.plot.map(blank, "topology", "pruning", where=where)).title.text
+        assert title == "Nothing is known here"
+
+
 def test_meanings_that_are_as_frequent_are_all_told():
     flags = {"flag_values": np.array([0, 1], "i1"), "flag_meanings": "compute memory", "long_name": "what limits"}
     cube = xr.Dataset(
