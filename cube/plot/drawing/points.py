@@ -104,12 +104,12 @@ def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
 
 
 def platform_key(*tables_of_marks: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the entries of a key of platforms; of very many there is none, tooltips name them."""
+    """Return the entries of a key of platforms; of very many one, which says that tooltips name them."""
     looks: dict[str, tuple[str, str]] = {}
     for columns in filter(None, tables_of_marks):
         looks |= dict(zip(columns["platform"], zip(columns["marker"], columns["colour"], strict=True), strict=True))
     if len(looks) > MOST_IN_KEY:
-        return {}
+        return {f"{len(looks)} platforms by colour and shape: hover over one for its name": {"marker": "circle", "color": style.MUTED}}
     return {str(name): {"marker": marker, "color": colour} for name, (marker, colour) in looks.items()}
 
 

@@ -204,16 +204,19 @@ def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
 
 
 def _looks_apart(names: Iterable[str], looks: Sequence[str]) -> dict[str, str]:
-    """Return each name a look of its own, as far as there are enough: names choose the first place."""
+    """Return each name a look of its own, of more names than looks each as often: names choose the first place."""
     chosen: dict[str, str] = {}
     first = {name: crc32(str(name).encode()) % len(looks) for name in sorted(names)}
     # who is alone at its place keeps it whoever else is there; of two, the second by name moves on
     alike, free = Counter(first.values()), set(looks)
     for name in sorted(first, key=lambda name: alike[first[name]] > 1):
-        wheel = [*looks[first[name] :], *looks[: first[name]]]
-        chosen[name] = next((one for one in wheel if one in free), wheel[0])
-        free.discard(chosen[name])
+        chosen[name] = next(one for one in _from(looks, first[name]) if one in free)
+        free = (free - {chosen[name]}) or set(looks)
     return chosen
+
+
+def _from(looks: Sequence[str], place: int) -> list[str]:
+    return [*looks[place:], *looks[:place]]
 
 
 def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: bool = True) -> dict[str, Any]:
@@ -247,9 +250,16 @@ def plain_bar(bar: Any) -> None:
 
 
 def platform_markers(classes: Mapping[str, str]) -> dict[str, str]:
-    """Return each platform the marker of its device class; where that is not known, one of its own by its name."""
-    own = _looks_apart((name for name, kind in classes.items() if kind not in CLASS_MARKERS), OTHER_MARKERS)
-    return {name: own.get(name) or CLASS_MARKERS[kind] for name, kind in classes.items()}
+    """Return each platform the marker of its device class; where that is not known, one that its colour has not yet."""
+    of_class = {name: CLASS_MARKERS[kind] for name, kind in classes.items() if kind in CLASS_MARKERS}
+    first = _looks_apart(set(classes) - set(of_class), OTHER_MARKERS)
+    colours = platform_colours(classes)
+    taken = {(colours[name], marker) for name, marker in of_class.items()}
+    for name, marker in first.items():
+        wheel = _from(OTHER_MARKERS, OTHER_MARKERS.index(marker))
+        first[name] = next((one for one in wheel if (colours[name], one) not in taken), marker)
+        taken.add((colours[name], first[name]))
+    return {**of_class, **first}
 
 
 def marker_size(marker: str, size: float) -> float:

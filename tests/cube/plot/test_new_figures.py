@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from bokeh.models import ColumnDataSource, Div
+from bokeh.models import ColumnDataSource, Div, Legend
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
@@ -319,9 +319,30 @@ def test_forty_platforms_of_ones_own_keep_their_looks():
     every = style.platform_colours(names)
     assert len(set(every.values())) == len(style.OTHER_COLOURS)
     markers, dashes = style.platform_markers(dict.fromkeys(names, "")), style.platform_dashes(names)
-    looks = {(every[name], markers[name], dashes[name]) for name in names}
-    assert len(looks) > 30
+    assert len({(every[name], markers[name]) for name in names}) == len(names)
+    assert len({(every[name], dashes[name]) for name in names}) > 30
     assert style.platform_colours(names[:1])[names[0]] == style.platform_colours([names[0], "TX2"])[names[0]]
+
+
+@pytest.mark.parametrize("count", [7, 21, 60, 140])
+def test_no_two_platforms_share_colour_and_marker_while_there_are_enough(count):
+    for start in range(5):
+        names = [f"Kite {start + 3 * one}" for one in range(count)]
+        colours, markers = style.platform_colours(names), style.platform_markers(dict.fromkeys(names, "GPU-like"))
+        assert len({(colours[name], markers[name]) for name in names}) == count
+
+
+@pytest.mark.parametrize("draw", [rc.plot.pareto, rc.plot.latency_throughput, rc.plot.parallel])
+@pytest.mark.parametrize("count", [12, 13])
+def test_a_key_of_very_many_platforms_says_how_they_are_told(draw, count):
+    given = dict.fromkeys(("measured_throughput", "measured_top1", "measured_latency"), np.arange(1.0, count + 1))
+    cube = xr.Dataset(
+        {name: ("platform", values) for name, values in given.items()},
+        {"platform": [f"Board {one}" for one in range(count)]},
+    )
+    labels = [item.label.value for item in rendered(draw(cube)).select_one({"type": Legend}).items]
+    assert len(labels) == (count if count == 12 else 1)
+    assert count == 12 or labels == ["13 platforms by colour and shape: hover over one for its name"]
 
 
 def test_few_platforms_of_no_known_class_differ_in_more_than_colour():
