@@ -15,7 +15,9 @@ from roofcube.plot.drawing.points import (
     LOOKS,
     MANY,
     MEASURED_KEY,
+    NAMED,
     PREDICTED_KEY,
+    SIDES,
     axis_of,
     crosses,
     extreme_rows,
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["front", "overlap", "pareto"]
 
 HEIGHT, TALLER = 560, 580  # pixels of a front, and of two
-NAMED = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9}
 MIDDLE = ("median", "share", "")
 REACHED = Finding(
     "overlap.measured",
@@ -197,8 +198,9 @@ def _trade_off(
         note = f"{how}{note}; {style.HOLLOW}"
         dims = [dim for dim in (*CONFIGURATION, *tables.own_dims(cube, table)) if tables.several(table, dim)]
         texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
-        table["label"] = np.array(place_labels(table[x], table[y], texts, axes, room), dtype=object)
-        looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [NAMED]}
+        placed = place_labels(table[x], table[y], texts, axes, room)
+        table |= {side: np.array(shown, dtype=object) for side, shown in placed.items()}
+        looks |= {"also": lambda rows: tables.only(rows, *SIDES), "texts": NAMED}
     else:
         note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
     drawn, shade, marked = marks(cube, table, pair, axes, **looks)
@@ -419,8 +421,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     parts += [
         points(circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
                fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
-               tooltip={**of_circles, "source": tables.model_text(cube)}, texts=[NAMED]),
-        crosses(found, "x", "y", doubtful, name="overlap.measured", texts=[NAMED],
+               tooltip={**of_circles, "source": tables.model_text(cube)}, texts=NAMED),
+        crosses(found, "x", "y", doubtful, name="overlap.measured", texts=NAMED,
                 tooltip={**of_crosses, "flags": "@flags", "source": tables.source_text(cube)}),
     ]  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
@@ -451,10 +453,10 @@ def _name_platforms(
             before = names
     x, y = (np.array([marks[kind][letter][row] for kind, row in places]) for letter in "xy")
     for one in marks.values():
-        one["label"] = np.full(len(one["x"]), "", dtype=object)
-    shown = place_labels(x, y, texts, axes, (style.WIDTH - 90, TALLER - 190))
-    for (kind, row), text in zip(places, shown, strict=True):
-        marks[kind]["label"][row] = text
+        one |= {side: np.full(len(one["x"]), "", dtype=object) for side in SIDES}
+    for side, shown in place_labels(x, y, texts, axes, (style.WIDTH - 90, TALLER - 190)).items():
+        for (kind, row), text in zip(places, shown, strict=True):
+            marks[kind][side][row] = text
 
 
 def _best_batch(cube: xr.Dataset, throughput: str, accuracy: str) -> dict[str, xr.Dataset]:

@@ -20,7 +20,9 @@ __all__ = [
     "LOOKS",
     "MANY",
     "MEASURED_KEY",
+    "NAMED",
     "PREDICTED_KEY",
+    "SIDES",
     "axis_label",
     "axis_of",
     "colours_of",
@@ -36,6 +38,13 @@ __all__ = [
 ]
 
 Pair = tuple[str, str]  # columns of the two axes
+Box = tuple[float, float, float, float]  # left, bottom, right, top [pixels]
+SIDES = ("label", "label_left")  # columns of the names right of marks, and of those left of them
+HALO = {"background_fill_color": style.SURFACE, "background_fill_alpha": 0.8}  # of what a step of a front crosses
+NAMED = (
+    {"x": "x", "y": "y", "text": SIDES[0], "x_offset": 8, "y_offset": -9},
+    {"x": "x", "y": "y", "text": SIDES[1], "x_offset": -8, "y_offset": -9, "text_align": "right", **HALO},
+)
 FIELDS = (*tables.TOGGLED, "configuration", "flags", "source", BELIEVED, ON_FRONT)
 PREDICTED_KEY = {"marker": "circle", "color": style.PREDICTED}
 MEASURED_KEY = {"marker": "x", "line_color": style.MEASURED, "line_width": 2}
@@ -109,7 +118,8 @@ def platform_key(*tables_of_marks: Mapping[str, Any]) -> dict[str, dict[str, Any
     for columns in filter(None, tables_of_marks):
         looks |= dict(zip(columns["platform"], zip(columns["marker"], columns["colour"], strict=True), strict=True))
     if len(looks) > MOST_IN_KEY:
-        return {f"{len(looks)} platforms by colour and shape: hover over one for its name": {"marker": "circle", "color": style.MUTED}}
+        told = f"{len(looks)} platforms by colour and shape: hover over one for its name"
+        return {told: {"marker": "circle", "color": style.MUTED}}
     return {str(name): {"marker": marker, "color": colour} for name, (marker, colour) in looks.items()}
 
 
@@ -208,20 +218,30 @@ def _shade(x: Any, y: Any, axes: tuple[Axis, Axis], name: str) -> Any:
 # labels ---------------------------------------------------------------------------------------------------------------
 
 
-def place_labels(x: Any, y: Any, texts: list[str], axes: tuple[Axis, Axis], size: tuple[float, float]) -> list[str]:
-    """Keep the labels right of marks that overprint neither another label nor another mark; blank the others."""
+def place_labels(
+    x: Any, y: Any, texts: list[str], axes: tuple[Axis, Axis], size: tuple[float, float]
+) -> dict[str, list[str]]:
+    """Write labels right of marks, else left of them, where they overprint neither another label nor another mark."""
     places = [
         style.share(values, axis.bounds or (0.0, 1.0), log=axis.log) * pixels
         for values, axis, pixels in zip((x, y), axes, size, strict=True)
     ]
-    boxes: list[tuple[float, float, float, float]] = []
-    shown = []
-    for at, level, text in zip(*places, texts, strict=True):
-        box = at + 8, level + 1, at + 12 + 7.2 * len(text), level + 17
-        free = box[2] <= size[0] and not any(
+    boxes: list[Box] = []
+
+    def is_free(box: Box) -> bool:
+        covered = (places[0] > box[0]) & (places[0] < box[2]) & (places[1] > box[1]) & (places[1] < box[3])
+        inside = box[0] >= 0 and box[2] <= size[0] and not covered.any()
+        return inside and not any(
             box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in boxes
         )
-        covered = ((places[0] > box[0]) & (places[0] < box[2]) & (places[1] > box[1]) & (places[1] < box[3])).any()
-        shown.append(text if free and not covered else "")
-        boxes += [box] if shown[-1] else []
+
+    shown: dict[str, list[str]] = {side: [""] * len(texts) for side in SIDES}
+    for row, (at, level, text) in enumerate(zip(*places, texts, strict=True)):
+        near, far = 8.0, 12 + 7.2 * len(text)
+        ends = dict(zip(SIDES, ((at + near, at + far), (at - far, at - near)), strict=True))
+        found = {side: (left, level + 1, right, level + 17) for side, (left, right) in ends.items()}
+        side = next((side for side, box in found.items() if text and is_free(box)), None)
+        if side is not None:
+            shown[side][row] = text
+            boxes.append(found[side])
     return shown

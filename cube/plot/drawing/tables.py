@@ -111,9 +111,9 @@ NO_PLATFORM = "hardware"  # where a variable has no platform
 # columns that figures compute, which labels of own dims of that name stand beside
 COMPUTED = frozenset((
     "batch best", "believed", "best_batch", "bound", "calibrated", "configuration", "efficiency", "fits on chip",
-    "flags", "group", "high", "inside", "label", "low", "measured best", "on_front", "place", "predicted best",
-    "published", "quality", "quality best", "ridge", "roof", "row", "rows", "share", "source", "source_row", "value",
-    "x", "y",
+    "flags", "group", "high", "inside", "label", "label_left", "low", "measured best", "on_front", "place",
+    "predicted best", "published", "quality", "quality best", "ridge", "roof", "row", "rows", "share", "source",
+    "source_row", "value", "x", "y",
 ))  # fmt: skip
 APART = "\u200b"  # has no width: what it ends is shown as it was
 

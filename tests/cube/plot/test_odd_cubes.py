@@ -813,6 +813,19 @@ def test_a_share_lies_on_the_axis_of_percentages():
     assert sorted(measured.data_source.data["y"]) == [89.0, 94.0]
 
 
+def test_a_long_name_at_the_right_end_of_a_front_stands_left_of_its_mark():
+    names = ["Jetson AGX Orin 64GB", "Jetson AGX Thor T5000", "Radeon PRO W7900 Dual"]
+    cube = xr.Dataset(
+        {"measured_throughput": ("platform", [1e3, 2e3, 2.4e3]), "measured_top1": ("platform", [90.0, 80.0, 70.0])},
+        {"platform": names},
+    )
+    marks = source(rc.plot.front(cube), "front.points")
+    assert list(marks["label"]) == [*names[:2], ""]
+    assert list(marks["label_left"]) == ["", "", names[2]]
+    left = next(one for one in rendered(rc.plot.front(cube)).renderers if one.name == "front.points.text1")
+    assert left.glyph.text_align == "right"
+
+
 TWICE = {"Kite": ["Kite", "Kite", "Falcon"], "nan": [20.0, np.nan, np.nan], "7": [7, 7, 8]}
 
 
