@@ -156,6 +156,7 @@ TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 LETTER = 7.0  # pixels of a letter of a key
 BESIDE = 60  # pixels beside the frame, in which a key stands
+MARGIN = 0.02  # share of a log axis that is free at each end, half a mark wide
 NARROWEST = 5.5  # ends of a log axis, between which always lie two of 1, 2, 5, 10
 
 
@@ -165,7 +166,8 @@ def log_bounds(values: Iterable[float], *, low: float = 0.7, high: float = 1.4) 
     known = known[np.isfinite(known) & (known > 0)]
     if not known.size:
         return 0.1, 10.0
-    ends = float(known.min() * low), float(known.max() * high)
+    margin = known.max() ** MARGIN / known.min() ** MARGIN
+    ends = float(known.min() * min(low, 1.0 / margin)), float(known.max() * max(high, margin))
     wider = max(1.0, (NARROWEST / (ends[1] / ends[0])) ** 0.5)
     return ends[0] / wider, ends[1] * wider
 

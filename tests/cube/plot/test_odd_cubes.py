@@ -142,6 +142,13 @@ def test_a_single_point_is_drawn_between_readable_ticks(point):
     assert any(text == "Under load: 13.6 W (TX2)" for text in power)
 
 
+def test_marks_at_the_ends_of_a_log_axis_are_not_cut():
+    for first, last in ((1e-30, 1e30), (1e-290, 1e290), (1e-9, 1e3), (2.0, 900.0)):
+        low, high = np.log10(log_bounds([first, last]))
+        ends = (np.log10(first) - low) / (high - low), (high - np.log10(last)) / (high - low)
+        assert min(ends) > 0.018
+
+
 def test_a_scalar_cube_has_bars_to_see(whole):
     figure = rendered(rc.plot.efficiency(whole.sel(platform="TX2", mode="maxn", pruning=100.0, precision="FP16")))
     assert figure.height >= 210
