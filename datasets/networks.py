@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYER_COLUMNS",
-    "UNSAID",
+    "UNSAID_TASK",
     "VECTOR_KINDS",
     "check_network_entries",
     "checked_label",
@@ -54,7 +54,7 @@ QUANTITIES = (
     "vector_elements", "vector_ops",
 )  # fmt: skip
 QUANTITY = re.compile(rf"([kmg]?)({'|'.join(QUANTITIES)})")
-UNSAID = schema.NetworkTotalsRow.task  # where nothing says it
+UNSAID_TASK = schema.NetworkTotalsRow.task  # where nothing says it
 NUMBERS = [name for name, hint in hints_of(schema.NetworkTotalsRow).items() if kind_of(hint).type is float]
 AMBIGUOUS = re.compile(r"[kmgt]?flops?")
 # counts of a network, with the column that is meant where they are in millions or billions: from a layer of ten outputs
@@ -472,7 +472,7 @@ def with_one_task(table: pl.DataFrame, *, source: str) -> pl.DataFrame:
     InvalidDataError
         If rows of one network say several: only some of them would be of the task that is asked for.
     """
-    said = pl.when(pl.col("task") != UNSAID).then("task")
+    said = pl.when(pl.col("task") != UNSAID_TASK).then("task")
     tasks = table.group_by("topology", maintain_order=True).agg(said.drop_nulls().unique(maintain_order=True))
     several = tasks.filter(pl.col("task").list.len() > 1)
     if several.height:
@@ -482,7 +482,7 @@ def with_one_task(table: pl.DataFrame, *, source: str) -> pl.DataFrame:
             "its rows, or say it with `read_network(..., task=...)`"
         )
         raise InvalidDataError(msg)
-    return table.with_columns(task=pl.coalesce(said, said.drop_nulls().first().over("topology"), pl.lit(UNSAID)))
+    return table.with_columns(task=pl.coalesce(said, said.drop_nulls().first().over("topology"), pl.lit(UNSAID_TASK)))
 
 
 def checked_label(what: str, value: object) -> str:

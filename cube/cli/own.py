@@ -27,7 +27,6 @@ __all__ = [
     "predicted_cube",
 ]
 
-UNSAID = "custom"  # the task of a network whose file names none
 ASSUMPTIONS = ("published", "bound", "serving")
 CUBES = (".nc", ".zarr")
 CONFIG, ONNX, TABLE = ".json", ".onnx", "table"
@@ -144,7 +143,9 @@ def own_networks(
 
 
 def _names_task(table: pl.DataFrame) -> bool:
-    return "task" in table.columns and bool(set(table["task"].to_list()) - {UNSAID})
+    from roofcube.datasets.networks import UNSAID_TASK
+
+    return "task" in table.columns and bool(set(table["task"].to_list()) - {UNSAID_TASK})
 
 
 def _size_said(name: str, said: str) -> int | tuple[int, ...]:

@@ -15,6 +15,7 @@ from roofcube.datasets.forms.fields import inferred
 from roofcube.datasets.forms.opposites import opposite_fault
 from roofcube.datasets.forms.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
 from roofcube.datasets.forms.table_forms import as_sheet
+from roofcube.datasets.networks import UNSAID_TASK
 from roofcube.datasets.quantities import factor_of
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_choice
@@ -192,7 +193,7 @@ def _tasks(topologies: pl.Series) -> pl.Series:
     known: dict[str, str] = {}
     for collection in dict.fromkeys(holders.values()):
         known |= dict(datasets.load_topologies(collection=collection).select("topology", "task").iter_rows())
-    return topologies.replace_strict(known, default="custom", return_dtype=pl.String)
+    return topologies.replace_strict(known, default=UNSAID_TASK, return_dtype=pl.String)
 
 
 def _named_platforms(table: pl.DataFrame) -> pl.Series:

@@ -38,7 +38,7 @@ from roofcube.wording import AS_GIVEN, counted, noun_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["benchmark", "holds", "join", "unmatched"]
+__all__ = ["benchmark", "holds", "join", "located", "unmatched"]
 
 ROW = 600  # bytes that finding its cell and its findings take
 NO_FIGURE = "there is no figure"  # why a row of labels alone has no cell
@@ -153,7 +153,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     check_fits("join", table.height * ROW)
     check_labelled(cube, table)
     check_units(cube)
-    where = _located(cube, table)
+    where = located(cube, table)
     _check_said(cube, table, where)
     _check_batch_kinds(cube, table, where)
     joined = with_measured_accuracy(_with_measurements(_without_measurements(cube), table, where))
@@ -179,7 +179,7 @@ def _without_measurements(cube: xr.Dataset) -> xr.Dataset:
     return cube
 
 
-def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
+def located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
     """Find each row's cell; one of another task, or in a mode that its platform does not have, is in none.
 
     In the product of platforms and modes such a cell is there as soon as another platform has the mode, ``default`` for
@@ -437,7 +437,7 @@ def unmatched(cube: xr.Dataset, measurements: Any) -> pl.DataFrame:
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements, as_said=True)
-    where = _located(cube, table)
+    where = located(cube, table)
     table = set_aside(table, "reason")
     return table.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
 

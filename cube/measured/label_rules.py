@@ -13,6 +13,7 @@ from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.datasets.embedded import collection_of
 from roofcube.datasets.listings import networks, platforms
+from roofcube.datasets.networks import UNSAID_TASK
 from roofcube.errors import suggestion
 from roofcube.labels import column_of, locate, own_dims, spelt_as_in
 from roofcube.measured.findings import finding_lines, no_numbers
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["label_findings", "missing_values", "task_reasons"]
 
 MEND = "correct the label, or give the platform or network in `inputs`"
-UNSAID = "custom"  # what read_measurements writes where a file says no task
 MOST_COMPARED = 30_000  # pairs of labels; 0.3 s
 
 
@@ -96,8 +96,8 @@ def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     if "task" in space.coords and space["task"].dims == ("topology",):
         # an own network that says no task is known for none, whatever is embedded by its name
         tasks |= dict(zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True))
-    tasks = {topology: task for topology, task in tasks.items() if task != UNSAID}
-    said = table.filter(pl.col("task") != UNSAID)
+    tasks = {topology: task for topology, task in tasks.items() if task != UNSAID_TASK}
+    said = table.filter(pl.col("task") != UNSAID_TASK)
     known_for = pl.col("topology").replace_strict(tasks, default=None, return_dtype=pl.String)
     rows = said.with_columns(known_for=known_for).filter(pl.col("task") != pl.col("known_for"))
     rows = no_numbers(_not_shared(rows))
@@ -161,7 +161,7 @@ def _tasks_in(cube: xr.Dataset) -> dict[str, Any]:
 def _plain_task(task: object) -> str:
     """Return a task without its case and separators; nothing where none is said."""
     plain = re.sub(r"[\W_]+", "", canonical("task", task)).casefold() if isinstance(task, str) else ""
-    return "" if plain == UNSAID else plain
+    return "" if plain == UNSAID_TASK else plain
 
 
 def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:

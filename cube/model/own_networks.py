@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.datasets.forms.reading import columns_of
-from roofcube.datasets.networks import UNSAID, VECTOR_KINDS, with_one_task
+from roofcube.datasets.networks import UNSAID_TASK, VECTOR_KINDS, with_one_task
 from roofcube.datasets.schema import OwnAccuracy
 from roofcube.errors import InvalidDataError
 from roofcube.labels import axis, labelled
@@ -107,14 +107,14 @@ def _completed_totals(table: pl.DataFrame, number: int, task: str | None) -> pl.
             "it with `roofcube.read_network`"
         )
         raise InvalidDataError(msg)
-    defaults = {"pruning_percent": 100.0, "task": UNSAID, "source": name}
+    defaults = {"pruning_percent": 100.0, "task": UNSAID_TASK, "source": name}
     table = table.with_columns(
         pl.lit(value).alias(column) for column, value in defaults.items() if column not in table.columns
     )
     table = with_one_task(table, source=f"`topologies`: {name}")
     if task is None:
         return table
-    chosen = table.filter(pl.col("task").is_in([task, UNSAID]))
+    chosen = table.filter(pl.col("task").is_in([task, UNSAID_TASK]))
     if chosen.is_empty():
         others = ", ".join(map(repr, own_tasks([table])))
         msg = f"`topologies`: {name} holds no network of the task {task!r}, only of {others}; leave it out, or the task"

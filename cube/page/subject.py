@@ -13,8 +13,8 @@ from roofcube import datasets
 from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.errors import check_kind
 from roofcube.inert import inert_label, with_inert_labels
-from roofcube.labels import check_labels_apart, is_judged, locate, whole_flags
-from roofcube.measured.join import benchmark, holds, unmatched
+from roofcube.labels import check_labels_apart, is_judged, whole_flags
+from roofcube.measured.join import benchmark, holds, located, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.hardware import in_known_units
@@ -143,7 +143,7 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     source = in_known_units(source)
     task = source.attrs.get("task")
     every = _embedded_rows(source, task)
-    rows = None if every is None else every.filter(pl.Series(locate(source, every).mask))
+    rows = None if every is None else every.filter(pl.Series(located(source, every).mask))
     named = f"{task_title(str(task))} on real hardware" if rows is not None else _title_of(source)
     models = _with_energy(_with_rows(with_inert_labels(source)))
     whole = rows is not None and every is not None and rows.height == every.height
@@ -197,5 +197,5 @@ def _embedded_rows(cube: xr.Dataset, task: str | None) -> pl.DataFrame | None:
     if not set(cube["n_rows"].dims) <= set(DIMS):
         return None
     rows = datasets.load_measurements(task)
-    where = locate(cube, rows)
+    where = located(cube, rows)
     return rows if where.mask.any() and holds(cube, rows, where, compared) else None

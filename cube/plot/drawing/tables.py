@@ -14,7 +14,8 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputError, check_choice, unknown_label
 from roofcube.inert import GIVEN, inert_label, with_inert_labels
-from roofcube.labels import check_labels_apart, dims_in_order, flat_column, is_judged, locate, whole_flags
+from roofcube.labels import check_labels_apart, dims_in_order, flat_column, is_judged, whole_flags
+from roofcube.measured.join import located
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.hardware import in_known_units
 from roofcube.model.offered import as_product
@@ -440,7 +441,7 @@ def _with_source_rows(cube: Any, measurements: Any) -> Any:
     measurements = measurement_rows(measurements)
     if "source_row" not in measurements.columns:
         return cube
-    where = locate(cube, measurements)
+    where = located(cube, measurements)
     dims = [dim for dim in map(str, cube["n_rows"].dims) if dim in where.indices]
     names = np.full([cube.sizes[dim] for dim in dims], "", dtype=object)
     cells = zip(*(where.indices[dim][where.mask] for dim in dims), strict=True)

@@ -181,7 +181,9 @@ def test_errors_in_the_page_follow_from_the_rows(calibration):
     text = calibration_section.calibrated(subject_of("cifar10", None)).see[0]
     for line in crossvalidation.expectations(found.errors).iter_rows(named=True):
         assert f"for a new {line['new']}" in text
-        shown = [f"{line[f'{name}_ape_percent']:.3g}\N{NO-BREAK SPACE}%" for name in ("median", "p90")]
+        shown = [
+            percent(line[f"{name}_ape_percent"] / 100).replace(" ", "\N{NO-BREAK SPACE}") for name in ("median", "p90")
+        ]
         assert all(one in text for one in shown) or line["p90_ape_percent"] >= 1000
     for pool in ("within platforms", "across platforms"):
         choice = calibration_tables.error_of(found, calibration_tables.STRICT, pool, "choice")

@@ -124,6 +124,15 @@ def test_source_rows_are_found_though_labels_are_exchanged(whole):
     assert all(data["source"])
 
 
+def test_source_rows_are_those_that_were_joined():
+    net = rc.read_network({"topology": ["A"], "gmacs": [1.0], "mparams": [3.0], "top1": [70.0]}, task="seg")
+    cube = rc.predict(rc.inputs("seg", topologies=net, platforms="NCS2", batch=1))
+    row = {"topology": "A", "platform": "NCS2", "precision": "FP16", "batch": 1, "throughput_compute_per_s": 100.0}
+    rows = rc.read_measurements([row | {"task": task, "source_row": f"of {task}"} for task in ("seg", "detect")])
+    data = source(rc.plot.pareto(rc.join(cube, rows), measurements=rows), "pareto.points")
+    assert list(data["source"]) == ["of seg"]
+
+
 def test_a_single_point_is_drawn_between_readable_ticks(point):
     figure = rendered(rc.plot.front(point))
     assert figure.x_range.end / figure.x_range.start > 1.03
