@@ -215,7 +215,10 @@ def _check_shared(layers: pl.DataFrame, source: str, sheet: Sheet) -> None:
 
 def _wrong_holder(row: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> str:
     """Say what is wrong with the layer that another one names as that of its weights; nothing where it counts them."""
-    holder = others.get(row["weights_of"])
+    holder, seen = others.get(row["weights_of"]), {row["name"]}
+    while holder is not None and not holder["params"] and holder["weights_of"] and holder["name"] not in seen:
+        seen.add(holder["name"])  # it has them of another one itself
+        holder = others.get(holder["weights_of"])
     if holder is None:
         near = suggestion(row["weights_of"], others)
         return f"which is no layer of {row['topology']!r} at {row['pruning_percent']:g} %{near}"

@@ -64,12 +64,14 @@ UNITS = {
     "B/s": {"B/s": 1.0, "Bps": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125, "bits/s": 0.125},
     "B": {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125, "bits": 0.125},
     "W": {"W": 1.0, "watt": 1.0, "watts": 1.0},
-    "J": {"J": 1.0, "joule": 1.0, "joules": 1.0, "Wh": 3600.0},
+    "J": {"J": 1.0, "joule": 1.0, "joules": 1.0, "Wh": 3600.0, "J/input": 1.0, "J/inference": 1.0, "J/image": 1.0},
+    "op/B": {f"{what}/{size}": 1.0 for what in ("op", "OP", "ops", "flop", "FLOP") for size in ("B", "byte")},
     "1/J": {
         f"{what}/{unit}": factor
         for what in ("1", "", "inputs", "inferences", "images")
         for unit, factor in {"J": 1.0, "mJ": 1e3, "kJ": 1e-3}.items()
-    },
+    }
+    | dict.fromkeys(("FPS/W", "fps/W", "inputs/s/W", "images/s/W"), 1.0),
     "op": {"op": 1.0, "ops": 1.0, "FLOP": 1.0, "MAC": 2.0, "MACs": 2.0},
     "s": {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0},
     "1/s": {

@@ -395,13 +395,20 @@ def _totals(
 
 
 def _read_by_first(layers: Mapping[str, Array]) -> float:
-    """Return the elements that the first layer reads: those that it moves but for one of each channel at each place."""
-    moved, ops, params, channels, repeats = (
-        layers[name][:1] for name in ("activations", "ops", "params", "out_channels", "repeats")
+    """Return the elements that the first layer reads: those that it moves but for one of each channel at each place.
+
+    A transposed convolution has its places where it reads; there its lowering unfolds a window of each channel that it
+    writes, where others gather one of each that they read.
+    """
+    moved, ops, params, patches, channels, repeats = (
+        layers[name][:1] for name in ("activations", "ops", "params", "patches", "out_channels", "repeats")
     )
+    plain = (layers["fully_connected"][:1] == 0) & (layers["grouped"][:1] == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         places = ops / (2.0 * params)
         read = moved / repeats - places * np.where(channels > 0, channels, np.nan)
+        transposed = plain & (patches > 0) & ~np.isclose(patches * channels, places * params)
+        read = np.where(transposed, places * places * params / patches, read)
     return float(read[np.isfinite(read)].clip(0.0).sum())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,9 +17,9 @@ from roofcube.vocabulary import FORMATS, NETWORK_DIMS, PHASE_DIMS, VARIABLES, at
 from roofcube.wording import OF_TOKENS, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["at_labels", "check_hardware", "check_units", "hypothetical", "in_known_units"]
+__all__ = ["at_labels", "check_convertible", "check_hardware", "check_units", "hypothetical", "in_known_units"]
 
 Quantity = Any  # number, text with a unit, sequence of them, mapping of value and source, or DataArray
 
@@ -31,6 +32,7 @@ AXES = {
     "power": "watts",
 }
 # dims of the model, along which an array is read by its labels
+BESIDE = re.compile("_(low|high|expected|spread)$")  # ends of names of what stands beside a figure
 BY_LABEL = ("mode", "precision", *NETWORK_DIMS, *PHASE_DIMS, "batch")
 
 
@@ -234,7 +236,7 @@ def check_units(cube: xr.Dataset) -> None:
     """
     for name, (factor, units) in _units_said(cube).items():
         said = cube[name].attrs["units"]
-        if factor != 1.0 and said != "1":  # of relative numbers no model needs the scale
+        if factor not in (1.0, None) and said != "1":  # of relative numbers no model needs the scale
             msg = (
                 f"`{name}`: expected {units}, got {said!r}; convert it: (cube[{name!r}] * {factor:g})"
                 f".assign_attrs(units={units!r})"
@@ -242,13 +244,34 @@ def check_units(cube: xr.Dataset) -> None:
             raise InvalidDataError(msg)
 
 
-def in_known_units(cube: xr.Dataset) -> xr.Dataset:
-    """Bring known variables that say another unit, or spell theirs out, into their own, for who draws or tells them.
+def check_convertible(cube: xr.Dataset, names: Iterable[str]) -> None:
+    """Raise where one of these known variables says a unit from which nothing leads to its own.
 
     Raises
     ------
     InvalidDataError
-        If one says a unit from which nothing leads to its own.
+        Naming variable, both units and the fix.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> from roofcube.model.hardware import check_convertible
+    >>> check_convertible(rc.benchmark("mnist"), ["power_full"])
+    """
+    said = _units_said(cube)
+    for name in names:
+        factor, units = said.get(name, (1.0, ""))
+        if factor is None:
+            msg = (
+                f"`{name}`: expected a number in {units}, got one in {cube[name].attrs['units']!r}, which nothing "
+                f"converts; convert it and say so, cube[{name!r}].assign_attrs(units={units!r}), or leave it out, "
+                f"cube.drop_vars({name!r})"
+            )
+            raise InvalidDataError(msg)
+
+
+def in_known_units(cube: xr.Dataset) -> xr.Dataset:
+    """Bring known variables that say another unit, or spell theirs out, into their own, for who draws or tells them.
 
     Examples
     --------
@@ -260,7 +283,7 @@ def in_known_units(cube: xr.Dataset) -> xr.Dataset:
     """
     converted = {}
     for name, (factor, units) in _units_said(cube).items():
-        if name in cube.data_vars:
+        if name in cube.data_vars and factor is not None:
             # a thousandth is no binary number: 5 ms / 1000 are 0.005 s to the last bit
             values = cube[name] * factor if factor > 1 else cube[name] / float(f"{1 / factor:.12g}")
             values = cube[name] if factor == 1.0 else values
@@ -268,37 +291,31 @@ def in_known_units(cube: xr.Dataset) -> xr.Dataset:
     return cube.assign(converted)
 
 
-def _units_said(cube: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """Return of known variables that say another unit than their own the factor to it, and it.
-
-    Raises
-    ------
-    InvalidDataError
-    """
-    found: dict[str, tuple[float, str]] = {}
+def _units_said(cube: xr.Dataset) -> dict[str, tuple[float | None, str]]:
+    """Return of known variables that say another unit than their own the factor to it, None where none is, and it."""
+    found: dict[str, tuple[float | None, str]] = {}
     for name, variable in cube.variables.items():
-        known, said = VARIABLES.get(str(name)), str(variable.attrs.get("units", ""))
+        known = VARIABLES.get(BESIDE.sub("", str(name)))  # what stands beside a figure is in its unit
+        if known is None or not known.units:
+            continue
+        said = str(variable.attrs.get("units") or known.units)
         # any number may be a relative one, but for a percentage, of which that is a share
-        if known is None or said in (known.units, "") or (said == "1" and known.units != "%") or not known.units:
+        if said == known.units or (said == "1" and known.units != "%"):
             continue
         factor = _factor_said(said) if known.units == "1" else factor_of(known.units, said)
         if factor is None and known.units == "1":
             continue  # words for what is counted, or left by arithmetic: they scale nothing
-        if factor is None:
-            msg = (
-                f"`{name}`: expected a number in {known.units}, got one in {said!r}, which nothing converts; convert "
-                f"it and say so, cube[{name!r}].assign_attrs(units={known.units!r}), or leave it out, "
-                f"cube.drop_vars({name!r})"
-            )
-            raise InvalidDataError(msg)
         found[str(name)] = factor, OF_TOKENS.get(known.units, known.units) if "tok" in said else known.units
     return {name: (factor, units) for name, (factor, units) in found.items() if units != cube[name].attrs["units"]}
 
 
 def _factor_said(text: str) -> float | None:
     """Return the factor of a number without a unit that is told in thousands or in percent."""
+    share = factor_of("%", text)
+    if share is not None:
+        return share / 100.0
     try:
-        return 0.01 if text == "%" else float(text)
+        return float(text)
     except ValueError:
         return None
 

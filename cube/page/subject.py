@@ -17,7 +17,7 @@ from roofcube.labels import check_labels_apart, is_judged, whole_flags
 from roofcube.measured.join import benchmark, holds, located, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
-from roofcube.model.hardware import in_known_units
+from roofcube.model.hardware import check_convertible, in_known_units
 from roofcube.model.offered import as_product, is_offered
 from roofcube.options import check_fits
 from roofcube.page.selection import Selection, selection_of
@@ -140,6 +140,7 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     check_kind("cube", source, xr.Dataset, do="pass the name of a task, or a cube of `roofcube.predict` or `join`")
     check_fits("report", PASSES * source.nbytes)
     check_labels_apart(source)
+    check_convertible(source, map(str, source.variables))
     source = in_known_units(source)
     task = source.attrs.get("task")
     every = _embedded_rows(source, task)

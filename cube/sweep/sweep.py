@@ -48,8 +48,7 @@ class Sweep:
         Order of the dims, which decides ties. Default: platform, mode, topology, pruning, precision, your own by first
         appearance, batch last.
     dtype : {"f4", "f8"}
-        Everything is computed in it; whole numbers of the inputs are compared as they are. A limit on what f4 computes
-        is met within its rounding, a millionth.
+        Everything is computed in it; whole numbers of the inputs are compared as they are.
     client : dask.distributed.Client, optional
         Runs the sweep on its workers; the answers are the same.
     strategy : {"auto", "bounds", "stream", "numpy"}

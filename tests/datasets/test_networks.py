@@ -148,9 +148,16 @@ def two_rows(first, last):
     ],
 )
 def test_layers_may_share_weights_that_one_of_them_counts(first, last, params):
+    """As files say it, whichever comes first."""
     table = rc.read_network(two_rows(first, last))
     assert table["params"].sum() == params
     assert rc.inputs(topologies=table, platforms="TX2", batch=1)["params"].item() == params
+
+
+def test_weights_may_be_those_of_a_layer_that_has_them_of_another():
+    third = {**ROW, "layer": 2, "name": "c", "params": 0, "weights_of": "b"}
+    table = rc.read_network([*two_rows({}, {"params": 0, "weights_of": "a"}), third])
+    assert table["params"].sum() == 216
 
 
 @pytest.mark.parametrize(

@@ -330,9 +330,10 @@ def fit_family(
     if draws or not (flows or kernel.spread):
         some = np.sort(np.random.default_rng(SEED).permutation(len(target))[:WEIGHING_ROWS])
         beside = target[some], group[some], count, place.take(some)
+        shared = covariance(kernel, beside[-1], beside[-1])
         each = np.array(
             [
-                _mistakes(feature[some], *beside, prior, found, kernel)[1]
+                _mistakes(feature[some], *beside, prior, found, kernel, shared)[1]
                 for feature, prior, found in zip(inputs, priors, solutions, strict=True)
             ]
         )
@@ -410,12 +411,16 @@ def _joined(own: float, mean: Array, deviation: Array, parts: Sequence[Any]) -> 
 
 def _mistakes(
     feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution,
-    kernel: Kernel,
+    kernel: Kernel, shared: Array | None = None,
 ) -> tuple[Array, float]:  # fmt: skip
-    """Find the rows that are mistakes by what the law, linear around its fit, and the residual leave probable."""
+    """Find the rows that are mistakes by what the law, linear around its fit, and the residual leave probable.
+
+    `shared` is the covariance of the residual, where it is at hand.
+    """
     theta = by_group(solution.theta, groups)[group]
     value, gradient = log_time(feature, theta)
-    total = parameter_covariance(gradient, group, gradient, group, prior, groups) + covariance(kernel, place, place)
+    shared = covariance(kernel, place, place) if shared is None else shared
+    total = parameter_covariance(gradient, group, gradient, group, prior, groups) + shared
     # as the fit has it, scatter beyond the usual makes a row vaguer
     total[np.diag_indices(len(target))] += kernel.noise**2 * np.sqrt(1.0 + ((value - target) / SCATTER) ** 2)
     return mistakes(total, target - value - ((prior.mean - theta) * gradient).sum(1), place.corner)

@@ -17,7 +17,7 @@ from roofcube.inert import GIVEN, inert_label, with_inert_labels
 from roofcube.labels import check_labels_apart, dims_in_order, flat_column, is_judged, whole_flags
 from roofcube.measured.join import located
 from roofcube.measured.rows import measurement_rows
-from roofcube.model.hardware import in_known_units
+from roofcube.model.hardware import check_convertible, in_known_units
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.sweep.trust import impossible_bits
@@ -156,6 +156,7 @@ def require(
         raise InvalidDataError(msg)
     check_labels_apart(cube)
     cube = in_known_units(as_product(cube))
+    check_convertible(cube, names)
     for name in names:
         where = "join(cube, measurements)" if name.startswith(MEASURED) else "predict(inputs)"
         if name not in cube.variables and name not in VARIABLES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 from functools import cached_property
-from math import copysign, prod
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["ModelContext", "space_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-# by how much a prediction may be off, as each of its steps is rounded: 16 units in the last place of f4; f8 is the
-# measure, as cubes are made in it
-ROUNDED = {"f4": 2.0**-20, "f8": 0.0}
 PREPARED = 16  # folded graphs kept for a context: a question with other limits then costs no preparation
 CHUNK = 1 << 16  # points evaluated at a time, so that layers do not multiply the memory
 
@@ -188,15 +185,9 @@ class ModelContext(Context):
         """Return the engine: it chooses its strategy itself."""
         return self.make_engine()
 
-    def limit(self, name: str, limit: Limit) -> Limit:
-        """Widen a limit on what is computed by as much as that may be rounded: what meets it exactly meets it."""
-        if self.native(name) is not None:
-            return limit  # engines round it as they round what was given
-        low, high = (
-            None if end is None else end * (1.0 + side * copysign(ROUNDED[self.dtype], end))
-            for end, side in ((limit.low, -1), (limit.high, 1))
-        )
-        return replace(limit, low=low, high=high)
+    def limit(self, name: str, limit: Limit) -> Limit:  # noqa: ARG002
+        """Leave a limit: engines round it to the dtype in which they compute."""
+        return limit
 
     def compared(self, objectives: Objectives) -> Objectives:
         """Put ranks in place of whole numbers that the dtype of the sweep would round."""

@@ -433,11 +433,17 @@ def test_the_first_layer_tells_how_large_an_input_is():
     layer = {"pruning_percent": 100.0, "kind": "conv", "kernel_height": 3, "kernel_width": 3, "stride": 1, "groups": 2,
              "in_channels": 4, "out_channels": 8, "in_height": 8, "in_width": 8, "out_height": 8, "out_width": 8,
              "ops": 18432, "params": 144, "input_elements": 256, "output_elements": 512}  # fmt: skip
+    upsampling = layer | {"kind": "conv_transpose", "kernel_height": 4, "kernel_width": 4, "stride": 4, "groups": 1,
+                          "out_height": 32, "out_width": 32, "ops": 65536, "params": 512, "output_elements": 8192,
+                          "topology": "up", "layer": 0, "name": "up"}  # fmt: skip
     # two layers of one shape are told of together
     alike = [layer | {"topology": "alike", "layer": place, "name": str(place)} for place in range(2)]
     totals = rc.read_network({"topology": ["totals"], "gmacs": [1.0], "mparams": [3.0], "activations": [1e6]}, task="x")
-    told = rc.inputs("x", platforms="NCS2", topologies=[rc.read_network(alike, task="x"), totals], batch=[1])
-    assert [facts_of(told).networks[name, 100.0].input_elements for name in ("alike", "totals")] == [256.0, 0.0]
+    told = rc.inputs(
+        "x", platforms="NCS2", topologies=[rc.read_network([*alike, upsampling], task="x"), totals], batch=[1]
+    )
+    found = [facts_of(told).networks[name, 100.0].input_elements for name in ("alike", "up", "totals")]
+    assert found == [256.0, 256.0, 0.0]
 
 
 def test_hypothetical_hardware_with_its_own_dims_is_refused():

@@ -199,20 +199,3 @@ def test_long_whole_labels_are_found_by_all_their_digits():
         assert sweep.at(rows).price.values.tolist() == [1.0, 2.0, 3.0]
         for k, row in enumerate(rows):
             assert sweep.best("price", where={"run": row["run"]}, sense="max").price.item() == k + 1
-
-
-@pytest.mark.parametrize("strategy", ["bounds", "stream", "numpy"])
-def test_a_limit_that_is_met_exactly_is_met_in_f4_too(strategy):
-    """Round figures of a data sheet meet it at once: 2 TOP/s are 1,000 networks of 2 GOP a second."""
-    board = rc.read_platforms([{"platform": "K", "device_class": "NPU", "precision": "INT8", "peak_compute": "2 TOPS",
-                                "memory_bandwidth": "8 GB/s"}])  # fmt: skip
-    network = rc.read_network({"topology": ["A"], "gmacs": [1.0], "mparams": [3.0], "activations": [1e6]}, task="my")
-    inputs = rc.inputs("my", platforms=board, topologies=network, batch=[1, 2, 4])
-    sweep = rc.Sweep(inputs, assumptions=rc.BOUND, strategy=strategy)
-    assert float(sweep.best("predicted_throughput").predicted_throughput) < 1000.0
-    for limit in ((1000, None), (1000, np.inf), (-np.inf, 1000), (None, 1000)):
-        assert int(rc.count(sweep, where={"predicted_throughput": limit})["count"]) == 3, limit
-    for limit in ((1000.01, None), (None, 999.99), (np.inf, None)):
-        assert int(rc.count(sweep, where={"predicted_throughput": limit})["count"]) == 0, limit
-    # what was given is rounded as the limit is
-    assert int(rc.count(sweep, where={"peak_compute": (2e12 * (1 + 1e-6), None)})["count"]) == 0
