@@ -145,7 +145,8 @@ def task_reasons(cube: xr.Dataset, table: pl.DataFrame) -> list[str]:
     for topology, task in apart:
         embedded = [(canonical("topology", topology or ""), one) in held for one in said[topology, task]]
         if not embedded[0] or (topology in beside and not embedded[1]):
-            told[topology, task] = f"task {task!r} is not that of {topology!r} in the cube, {own[topology, task]!r}"
+            network = repr(topology) if topology else "the network"  # of a cube that was cut to one
+            told[topology, task] = f"task {task!r} is not that of {network} in the cube, {own[topology, task]!r}"
     return [told.get(pair, "") for pair in pairs]
 
 

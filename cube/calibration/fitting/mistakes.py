@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotri
 
 __all__ = ["MISTAKEN", "mistakes"]
 
@@ -42,7 +43,10 @@ def mistakes(
         Chance of a row that is odd and right, and the variance that this adds.
     """
     count = len(residual)
-    inverse = cho_solve((np.linalg.cholesky(covariance), True), np.eye(count), check_finite=False)
+    factor = np.linalg.cholesky(covariance)
+    # from its factor in a third of the work that solving for each column takes
+    lower = np.tril(dpotri(factor, lower=1)[0])
+    inverse = lower + np.tril(lower, -1).T
     pull = inverse @ residual
     wrong = np.zeros(count, dtype=bool)
     cost = np.log(CHANCE / RANGE)
@@ -58,7 +62,7 @@ def mistakes(
         inverse -= np.outer(column, inverse[worst])
     wrong &= ~_borne_out(wrong, configuration)
     right = np.flatnonzero(~wrong)
-    factor = np.linalg.cholesky(covariance[np.ix_(right, right)])
+    factor = np.linalg.cholesky(covariance[np.ix_(right, right)]) if len(right) < count else factor
     scaled = solve_triangular(factor, residual[right], lower=True, check_finite=False)
     usual = -0.5 * scaled @ scaled - np.log(np.diag(factor)).sum() - 0.5 * len(right) * np.log(2.0 * np.pi)
     return wrong, float(usual + len(right) * np.log1p(-CHANCE) + wrong.sum() * cost)

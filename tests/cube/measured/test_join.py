@@ -604,6 +604,13 @@ def test_rows_of_another_task_have_no_cell(topology, where):
     assert rc.unmatched(told.drop_attrs(), task_rows(topology, "detect", "seg")).is_empty()
 
 
+def test_a_cube_that_was_cut_to_one_network_names_none():
+    cube = task_cube("A", "seg").isel(topology=0, drop=True)
+    rows = [{name: one for name, one in row.items() if name != "topology"} for row in task_rows("A", "detect")]
+    reason = rc.unmatched(cube, rows)["reason"].item()
+    assert reason == "task 'detect' is not that of the network in the cube, 'seg'"
+
+
 def test_rows_of_each_network_are_of_its_own_task():
     cube = rc.merge(task_cube("A", "seg"), task_cube("B", "detect"))
     rows = [*task_rows("A", "seg", "detect"), *task_rows("B", "seg", "detect")]
